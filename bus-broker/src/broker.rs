@@ -1,0 +1,152 @@
+//! Starting and stopping a broker.
+//!
+//! Every endpoint is opened before the thread starts, so that what cannot be had is said at once
+//! and by name, and nothing is half open then.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use logbus_schemas::wire::WELCOME;
+use logbus_transport::{
+    Attachment, Endpoint, Error, ErrorKind, Inlet, InletKind, Options, Outlet, OutletKind, Waker,
+    open_inlet, open_outlet,
+};
+
+use crate::config::Config;
+use crate::fanout::Fanout;
+use crate::hub::{Hub, Source, Stop};
+use crate::stats::Summary;
+
+/// A running broker; dropped, it stops at once.
+#[derive(Debug)]
+pub struct Broker {
+    publishers: Vec<Endpoint>,
+    subscribers: Vec<Endpoint>,
+    stop: Arc<Stop>,
+    waker: Waker,
+    thread: Option<JoinHandle<Summary>>,
+}
+
+impl Broker {
+    /// Opens every endpoint and starts to work.
+    pub fn start(config: Config) -> Result<Self, Error> {
+        let sources = open_sources(&config)?;
+        let outlets = open_outlets(&config)?;
+        let publishers = endpoints(sources.iter().map(|source| source.inlet.endpoints()));
+        let subscribers = endpoints(outlets.iter().map(|outlet| outlet.endpoints()));
+        let waker = Waker::new()?;
+        let stop = Arc::new(Stop::default());
+        let taps = config.taps.clone();
+        let fanout = Fanout::new(outlets, config.taps);
+        let mut hub = Hub::new(sources, fanout, config.program, config.rejects, config.say);
+        hub.subscribe_taps(&taps)?;
+        let (its_waker, its_stop) = (waker.clone(), stop.clone());
+        let run = move || {
+            logbus_process::block_signals();
+            hub.run(&its_waker, &its_stop)
+        };
+        let thread = std::thread::Builder::new()
+            .name("logbus-hub".to_owned())
+            .spawn(run);
+        let thread = thread.map_err(|error| Error {
+            kind: ErrorKind::Broken,
+            endpoint: None,
+            source: Box::new(error),
+        })?;
+        Ok(Self {
+            publishers,
+            subscribers,
+            stop,
+            waker,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where publishers find it, with real ports.
+    pub fn publishers(&self) -> &[Endpoint] {
+        &self.publishers
+    }
+
+    /// Where subscribers find it, with real ports.
+    pub fn subscribers(&self) -> &[Endpoint] {
+        &self.subscribers
+    }
+
+    /// Whether its thread still works; it ends by itself only when a socket breaks.
+    pub fn is_running(&self) -> bool {
+        self.thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Passes on what has come in and stops, within about `limit`.
+    pub fn close(mut self, limit: Duration) -> Summary {
+        self.finish(limit)
+    }
+
+    fn finish(&mut self, limit: Duration) -> Summary {
+        self.stop.ask(limit);
+        self.waker.wake();
+        self.thread
+            .take()
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.finish(Duration::ZERO);
+        }
+    }
+}
+
+/// One socket for each transport among `attachments`.
+fn open_each<T>(
+    attachments: &[Attachment],
+    mut open: impl FnMut(&[Attachment]) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut opened = Vec::new();
+    let mut left = attachments.to_vec();
+    while let Some(first) = left.first().cloned() {
+        let (same, other) = left
+            .into_iter()
+            .partition(|a| a.endpoint().same_transport(first.endpoint()));
+        let same: Vec<Attachment> = same;
+        opened.push(open(&same)?);
+        left = other;
+    }
+    Ok(opened)
+}
+
+fn open_sources(config: &Config) -> Result<Vec<Source>, Error> {
+    let options = Options {
+        max_frame: config.max_frame,
+        ..Options::default()
+    };
+    open_each(&config.publishers, |attachments| {
+        let inlet: Box<dyn Inlet> = open_inlet(InletKind::Forward, attachments, &options)?;
+        let names: Vec<String> = inlet.endpoints().iter().map(Endpoint::to_string).collect();
+        Ok(Source {
+            inlet,
+            name: names.join(",").into(),
+        })
+    })
+}
+
+fn open_outlets(config: &Config) -> Result<Vec<Box<dyn Outlet>>, Error> {
+    let options = Options {
+        send_queue: config.subscriber_queue,
+        welcome: Some([WELCOME, config.program.as_bytes()].concat()),
+        ..Options::default()
+    };
+    open_each(&config.subscribers, |attachments| {
+        open_outlet(OutletKind::Publish, attachments, &options)
+    })
+}
+
+fn endpoints<'a>(each: impl Iterator<Item = &'a [Endpoint]>) -> Vec<Endpoint> {
+    each.flatten().cloned().collect()
+}

@@ -1,0 +1,51 @@
+//! The command line of `bus-broker`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+const EXAMPLES: &str = "\
+Examples:
+  bus-broker
+  bus-broker --publishers tcp://*:5556 --subscribers tcp://*:5557,nng+tcp://*:13233
+  bus-broker --reject-file rejects.jsonl
+
+Exit codes:
+  0 done   1 could not start   2 wrong usage   130 interrupted twice";
+
+/// Pass log records on: many publishers to many subscribers, over ZeroMQ and NNG at once.
+#[derive(Debug, Parser)]
+#[command(name = "bus-broker", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Listen here for publishers
+    ///
+    /// tcp://HOST:PORT or ipc://PATH for ZeroMQ, nng+tcp://HOST:PORT or nng+ipc://PATH for NNG;
+    /// several at once, of both kinds.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENDPOINT",
+        env = "BUS_BROKER_PUBLISHERS"
+    )]
+    #[arg(default_value = "tcp://127.0.0.1:5556,nng+tcp://127.0.0.1:13232")]
+    pub(crate) publishers: Vec<String>,
+
+    /// Listen here for subscribers
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENDPOINT",
+        env = "BUS_BROKER_SUBSCRIBERS"
+    )]
+    #[arg(default_value = "tcp://127.0.0.1:5557,nng+tcp://127.0.0.1:13233")]
+    pub(crate) subscribers: Vec<String>,
+
+    /// Messages held for a subscriber that does not take them as fast as they come
+    #[arg(long, value_name = "MESSAGES", default_value_t = 1000)]
+    #[arg(env = "BUS_BROKER_SUBSCRIBER_QUEUE")]
+    pub(crate) subscriber_queue: usize,
+
+    /// Keep messages that cannot be read in this file, a JSON object a line
+    #[arg(long, value_name = "PATH", env = "BUS_BROKER_REJECT_FILE")]
+    pub(crate) reject_file: Option<PathBuf>,
+}

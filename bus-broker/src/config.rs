@@ -1,0 +1,68 @@
+//! What a broker is told: where publishers and subscribers find it, and its limits.
+
+use logbus_transport::{Attachment, Endpoint};
+
+use crate::reject::RejectFile;
+use crate::tap::Tap;
+
+/// Where publishers connect to over ZeroMQ.
+pub const DEFAULT_PUBLISHERS: &str = "tcp://127.0.0.1:5556";
+/// Where subscribers connect to over ZeroMQ.
+pub const DEFAULT_SUBSCRIBERS: &str = "tcp://127.0.0.1:5557";
+/// Where publishers connect to over NNG.
+pub const DEFAULT_NNG_PUBLISHERS: &str = "nng+tcp://127.0.0.1:13232";
+/// Where subscribers connect to over NNG.
+pub const DEFAULT_NNG_SUBSCRIBERS: &str = "nng+tcp://127.0.0.1:13233";
+
+/// The settings of a [`crate::Broker`].
+pub struct Config {
+    /// Where publishers find it, or where it finds a publisher that binds.
+    pub publishers: Vec<Attachment>,
+    /// Where subscribers find it.
+    pub subscribers: Vec<Attachment>,
+    /// Receivers in this process.
+    pub taps: Vec<Tap>,
+    /// Messages held for a subscriber that does not take them as fast as they come.
+    pub subscriber_queue: usize,
+    /// Bytes of the largest frame that is taken in; a peer that sends more is disconnected.
+    pub max_frame: usize,
+    /// The name under which records of foreign senders go on.
+    pub program: String,
+    /// Where messages that cannot be read are kept. With a tap they go to the tap instead.
+    pub rejects: Option<RejectFile>,
+    /// Told what an operator should know, a line at a time, a bounded number of lines a minute.
+    pub say: Box<dyn Fn(&str) + Send>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            publishers: bind_all(&[DEFAULT_PUBLISHERS, DEFAULT_NNG_PUBLISHERS]),
+            subscribers: bind_all(&[DEFAULT_SUBSCRIBERS, DEFAULT_NNG_SUBSCRIBERS]),
+            taps: Vec::new(),
+            subscriber_queue: 1000,
+            max_frame: 64 << 20,
+            program: "bus-broker".to_owned(),
+            rejects: None,
+            say: Box::new(|_| {}),
+        }
+    }
+}
+
+fn bind_all(endpoints: &[&str]) -> Vec<Attachment> {
+    let parsed = endpoints
+        .iter()
+        .filter_map(|text| text.parse::<Endpoint>().ok());
+    parsed.map(Attachment::Bind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_endpoints_are_endpoints() {
+        let config = Config::default();
+        assert_eq!((config.publishers.len(), config.subscribers.len()), (2, 2));
+    }
+}

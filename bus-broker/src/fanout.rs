@@ -1,0 +1,153 @@
+//! The subscribers' side: one message to everybody who wants it.
+//!
+//! Sockets hold a bounded queue for each subscriber, and a tap is a bounded channel to a receiver
+//! in this process. Nobody here waits: what one of them has no room for, that one loses, and finds
+//! out by the sequence numbers.
+
+use std::sync::Arc;
+
+use logbus_schemas::wire::{self, HEADER_LEN, Native};
+use logbus_transport::{Error, Frame, Message, Outlet, Sent};
+
+use crate::tap::Tap;
+use crate::translate::NativeMessage;
+
+/// Everybody on the subscribers' side.
+pub(crate) struct Fanout {
+    outlets: Vec<Box<dyn Outlet>>,
+    /// For each outlet, whether anybody is subscribed there.
+    listened: Vec<usize>,
+    taps: Vec<Tap>,
+}
+
+impl Fanout {
+    pub(crate) fn new(outlets: Vec<Box<dyn Outlet>>, taps: Vec<Tap>) -> Self {
+        Self {
+            listened: vec![0; outlets.len()],
+            outlets,
+            taps,
+        }
+    }
+
+    pub(crate) fn outlets(&self) -> &[Box<dyn Outlet>] {
+        &self.outlets
+    }
+
+    /// Subscriptions that came or went, at any outlet.
+    pub(crate) fn subscription_events(
+        &mut self,
+    ) -> Result<Vec<logbus_transport::SubscriptionEvent>, Error> {
+        let mut all = Vec::new();
+        for (outlet, listened) in self.outlets.iter_mut().zip(&mut self.listened) {
+            let events = outlet.subscription_events()?;
+            for event in &events {
+                *listened = if event.is_added() {
+                    *listened + 1
+                } else {
+                    listened.saturating_sub(1)
+                };
+            }
+            all.extend(events);
+        }
+        Ok(all)
+    }
+
+    /// Sends a native message to whoever wants it, in the shape that each of them takes.
+    pub(crate) fn send(&mut self, message: Message, from: &Arc<str>) -> Result<(), Error> {
+        for tap in &self.taps {
+            if message
+                .frames()
+                .first()
+                .is_some_and(|frame| tap.wants(frame))
+            {
+                tap.offer(message.copy(), from);
+            }
+        }
+        let mut listening = self
+            .outlets
+            .iter_mut()
+            .zip(&self.listened)
+            .filter(|(_, listened)| **listened > 0)
+            .map(|(outlet, _)| outlet)
+            .peekable();
+        let mut message = Some(message);
+        while let Some(outlet) = listening.next() {
+            // The last one gets the message itself, which costs no copy.
+            let next = if listening.peek().is_some() {
+                message.as_ref().map(Message::copy)
+            } else {
+                message.take()
+            };
+            if let Some(next) = next {
+                give(&mut **outlet, next)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a message that was made here.
+    pub(crate) fn send_native(
+        &mut self,
+        native: NativeMessage,
+        from: &Arc<str>,
+    ) -> Result<(), Error> {
+        let NativeMessage {
+            topic,
+            header,
+            payload,
+        } = native;
+        let topic = Frame::from(topic.as_str().as_bytes());
+        let header = Frame::from(&header.to_bytes()[..]);
+        self.send(
+            [topic, header, Frame::from(payload)].into_iter().collect(),
+            from,
+        )
+    }
+
+    /// Hands a message that cannot be read to the taps, which read for themselves; `false` when
+    /// there are none.
+    pub(crate) fn pass_malformed(&self, message: &Message, from: &Arc<str>) -> bool {
+        for tap in &self.taps {
+            tap.offer(message.copy(), from);
+        }
+        !self.taps.is_empty()
+    }
+
+    /// Messages that the taps had no room for.
+    pub(crate) fn tap_overflow(&self) -> u64 {
+        self.taps.iter().map(Tap::overflow).sum()
+    }
+
+    pub(crate) fn into_outlets(self) -> Vec<Box<dyn Outlet>> {
+        self.outlets
+    }
+}
+
+fn give(outlet: &mut dyn Outlet, message: Message) -> Result<(), Error> {
+    match outlet.send(reshape(message, outlet.multipart()))? {
+        // These outlets drop for the subscriber that is full, so they are never busy.
+        Sent::Taken | Sent::Busy(_) => Ok(()),
+    }
+}
+
+/// Three frames where a message may have several, one body where it may not.
+fn reshape(message: Message, multipart: bool) -> Message {
+    let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+    match (multipart, frames.as_slice()) {
+        (true, [body]) => match Native::split(&[body]) {
+            Some(Native {
+                topic,
+                header,
+                payload,
+            }) if header.len() == HEADER_LEN => [topic, header, payload]
+                .into_iter()
+                .map(Frame::from)
+                .collect(),
+            _ => message,
+        },
+        (false, [topic, header, payload]) => [Frame::from(wire::join(topic, header, payload))]
+            .into_iter()
+            .collect(),
+        _ => message,
+    }
+}

@@ -1,0 +1,259 @@
+//! The broker's one thread: receive, translate, send, and carry subscriptions back.
+//!
+//! It owns every socket and never waits except for all of them at once. That a publisher joins
+//! while messages flood in is noticed within one turn, because a turn takes a bounded number of
+//! messages from each socket: a publisher's first records are sent only after its socket has been
+//! served here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use logbus_process as process;
+use logbus_schemas::dialect::{self, Malformed, MalformedKind};
+use logbus_transport::{Error, Flushed, Inlet, Message, PollSet, SubscriptionEvent, Waker, wait};
+
+use crate::demand::{Change, Demand};
+use crate::fanout::Fanout;
+use crate::reject::RejectFile;
+use crate::stats::Summary;
+use crate::tap::Tap;
+use crate::translate::{Translated, Translator};
+
+/// Messages taken from one socket before the others get their turn.
+const TURN_MESSAGES: usize = 512;
+/// Heartbeats of the broker's own sender id, and the least time between two notices of one kind.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+const NOTICE_EVERY: Duration = Duration::from_secs(10);
+
+/// Asks the hub to stop; shared with the handle.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    asked: AtomicBool,
+    /// How long draining and closing may take, in ms.
+    limit: std::sync::atomic::AtomicU64,
+}
+
+impl Stop {
+    pub(crate) fn ask(&self, limit: Duration) {
+        let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.limit.store(millis, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Release);
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        let asked = self.asked.load(Ordering::Acquire);
+        asked.then(|| Duration::from_millis(self.limit.load(Ordering::Relaxed)))
+    }
+}
+
+/// An inlet with its name.
+pub(crate) struct Source {
+    pub(crate) inlet: Box<dyn Inlet>,
+    pub(crate) name: Arc<str>,
+}
+
+pub(crate) struct Hub {
+    sources: Vec<Source>,
+    fanout: Fanout,
+    demand: Demand,
+    translator: Translator,
+    program: String,
+    own_name: Arc<str>,
+    rejects: Option<RejectFile>,
+    say: Box<dyn Fn(&str) + Send>,
+    said: BTreeMap<MalformedKind, Instant>,
+    next_heartbeat: Instant,
+    summary: Summary,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        sources: Vec<Source>,
+        fanout: Fanout,
+        program: String,
+        rejects: Option<RejectFile>,
+        say: Box<dyn Fn(&str) + Send>,
+    ) -> Self {
+        Self {
+            sources,
+            fanout,
+            demand: Demand::default(),
+            translator: Translator::new(&program),
+            own_name: program.as_str().into(),
+            program,
+            rejects,
+            say,
+            said: BTreeMap::new(),
+            next_heartbeat: Instant::now(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// What the taps want, before anything flows.
+    pub(crate) fn subscribe_taps(&mut self, taps: &[Tap]) -> Result<(), Error> {
+        for prefix in taps.iter().flat_map(Tap::prefixes) {
+            self.change_demand(SubscriptionEvent::Added(prefix))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn run(mut self, waker: &Waker, stop: &Stop) -> Summary {
+        let limit = loop {
+            if let Some(limit) = stop.limit() {
+                break limit;
+            }
+            let is_more = match self.turn() {
+                Ok(is_more) => is_more,
+                Err(error) => {
+                    (self.say)(&format!("the bus stops: {error}"));
+                    break Duration::ZERO;
+                }
+            };
+            if !is_more {
+                self.sleep(waker);
+            }
+        };
+        self.close(limit)
+    }
+
+    /// One turn over all sockets; says whether there is more to do at once.
+    fn turn(&mut self) -> Result<bool, Error> {
+        for event in self.fanout.subscription_events()? {
+            self.change_demand(event)?;
+        }
+        let is_more = self.receive_some()?;
+        if self.next_heartbeat <= Instant::now() {
+            for heartbeat in self.translator.heartbeats() {
+                self.fanout.send_native(heartbeat, &self.own_name)?;
+            }
+            self.next_heartbeat = Instant::now() + HEARTBEAT;
+        }
+        Ok(is_more)
+    }
+
+    fn change_demand(&mut self, event: SubscriptionEvent) -> Result<(), Error> {
+        for change in self.demand.apply(event) {
+            for source in &mut self.sources {
+                match &change {
+                    Change::Subscribe(prefix) => source.inlet.subscribe(prefix)?,
+                    Change::Unsubscribe(prefix) => source.inlet.unsubscribe(prefix)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn receive_some(&mut self) -> Result<bool, Error> {
+        let mut is_more = false;
+        for at in 0..self.sources.len() {
+            let from = self.sources[at].name.clone();
+            let mut taken = 0;
+            while taken < TURN_MESSAGES
+                && let Some(message) = self.sources[at].inlet.receive()?
+            {
+                taken += 1;
+                self.pass_on(message, &from)?;
+            }
+            is_more |= taken == TURN_MESSAGES;
+        }
+        Ok(is_more)
+    }
+
+    fn pass_on(&mut self, message: Message, from: &Arc<str>) -> Result<(), Error> {
+        self.summary.messages += 1;
+        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        let records = match self.translator.translate(&frames) {
+            Ok(Translated::AsItIs { records }) => {
+                self.fanout.send(message, from)?;
+                u64::from(records)
+            }
+            Ok(Translated::Native(native)) => {
+                self.summary.foreign += 1;
+                self.fanout.send_native(native, from)?;
+                1
+            }
+            Err(malformed) => {
+                self.reject(&message, from, &malformed);
+                return Ok(());
+            }
+        };
+        self.summary.received += records;
+        if !self.demand.is_empty() {
+            self.summary.sent += records;
+        }
+        if self.translator.is_full() {
+            self.change_translator()?;
+        }
+        Ok(())
+    }
+
+    fn change_translator(&mut self) -> Result<(), Error> {
+        let fresh = Translator::new(&self.program);
+        for goodbye in std::mem::replace(&mut self.translator, fresh).goodbyes() {
+            self.fanout.send_native(goodbye, &self.own_name)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a message that cannot be read, and keeps it where it can be looked at.
+    fn reject(&mut self, message: &Message, from: &Arc<str>, malformed: &Malformed) {
+        if self.fanout.pass_malformed(message, from) {
+            return;
+        }
+        *self.summary.malformed.entry(malformed.kind).or_default() += 1;
+        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        if let Some(rejects) = &mut self.rejects {
+            rejects.write(process::now(), from, &malformed.to_string(), &frames);
+        }
+        let now = Instant::now();
+        if self
+            .said
+            .get(&malformed.kind)
+            .is_none_or(|last| now - *last >= NOTICE_EVERY)
+        {
+            self.said.insert(malformed.kind, now);
+            let preview = dialect::preview(&frames);
+            (self.say)(&format!(
+                "message from {from} discarded: {malformed}: {preview}"
+            ));
+        }
+    }
+
+    fn sleep(&self, waker: &Waker) {
+        let mut set = PollSet::new();
+        for source in &self.sources {
+            source.inlet.poll(&mut set);
+        }
+        for outlet in self.fanout.outlets() {
+            outlet.poll(&mut set);
+        }
+        waker.poll(&mut set);
+        let timeout = self
+            .next_heartbeat
+            .saturating_duration_since(Instant::now());
+        // An interrupted or refused wait is a short one: the loop looks at everything anyway.
+        drop(wait(&mut set, Some(timeout)));
+        waker.clear();
+    }
+
+    /// Passes on what has come in, says goodbye and closes, all within `limit`.
+    fn close(mut self, limit: Duration) -> Summary {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline && matches!(self.receive_some(), Ok(true)) {}
+        drop(self.sources);
+        for goodbye in self.translator.goodbyes() {
+            // A socket that fails now is about to be closed anyway.
+            drop(self.fanout.send_native(goodbye, &self.own_name));
+        }
+        self.summary.tap_overflow = self.fanout.tap_overflow();
+        for outlet in self.fanout.into_outlets() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if outlet.close(left) == Flushed::TimedOut && !limit.is_zero() {
+                (self.say)("a slow subscriber may not have got the last messages");
+            }
+        }
+        self.summary
+    }
+}

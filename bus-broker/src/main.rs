@@ -1,0 +1,109 @@
+//! `bus-broker`: parse, open every endpoint, run until a signal, report.
+#![allow(clippy::print_stderr, reason = "this is the program that speaks")]
+
+mod cli;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use cli::Cli;
+use logbus_broker::{Broker, Config, RejectFile};
+use logbus_transport::{Attachment, Endpoint, Error, ErrorKind, has_encryption};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// How long what has come in is passed on after the first signal.
+const DRAIN: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let config = match resolve(Cli::parse()) {
+        Ok(config) => config,
+        Err(error) => return fail(&error, 2),
+    };
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn resolve(cli: Cli) -> anyhow::Result<Config> {
+    let rejects = match &cli.reject_file {
+        Some(path) => Some(
+            RejectFile::open(path).with_context(|| format!("cannot open {}", path.display()))?,
+        ),
+        None => None,
+    };
+    Ok(Config {
+        publishers: bind_all("--publishers", &cli.publishers)?,
+        subscribers: bind_all("--subscribers", &cli.subscribers)?,
+        subscriber_queue: cli.subscriber_queue.max(1),
+        rejects,
+        say: Box::new(|line| eprintln!("bus-broker: {line}")),
+        ..Config::default()
+    })
+}
+
+fn bind_all(flag: &str, texts: &[String]) -> anyhow::Result<Vec<Attachment>> {
+    let parse = |text: &String| text.parse().map(Attachment::Bind);
+    texts
+        .iter()
+        .map(parse)
+        .collect::<Result<_, _>>()
+        .with_context(|| flag.to_owned())
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = watch_signals()?;
+    let broker = Broker::start(config).map_err(explain)?;
+    eprintln!(
+        "bus-broker: publishers connect to {}, subscribers to {}{}",
+        list(broker.publishers()),
+        list(broker.subscribers()),
+        if has_encryption() {
+            ""
+        } else {
+            " (no CURVE in this libzmq)"
+        }
+    );
+    signals.forever().next();
+    eprintln!("bus-broker: {}", broker.close(DRAIN));
+    Ok(())
+}
+
+/// The first SIGINT or SIGTERM asks for an end, the second gets it at once.
+fn watch_signals() -> anyhow::Result<Signals> {
+    let asked = Arc::<AtomicBool>::default();
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, asked.clone())?;
+        signal_hook::flag::register(signal, asked.clone())?;
+    }
+    Ok(Signals::new([SIGINT, SIGTERM])?)
+}
+
+fn explain(error: Error) -> anyhow::Error {
+    if error.kind == ErrorKind::InUse {
+        return anyhow::anyhow!(
+            "{error}: another bus-broker, a logsub that is the bus, or a publisher that binds; \
+             stop it, or choose other endpoints with --publishers and --subscribers"
+        );
+    }
+    error.into()
+}
+
+fn list(endpoints: &[Endpoint]) -> String {
+    endpoints
+        .iter()
+        .map(Endpoint::to_string)
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+/// One line on standard error.
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("bus-broker: {error:#}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,74 @@
+//! What a broker counts, and its one-line summary.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use logbus_schemas::dialect::MalformedKind;
+
+/// What a broker did from start to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Messages that came in.
+    pub messages: u64,
+    /// Records they held.
+    pub received: u64,
+    /// Of those: records of foreign senders.
+    pub foreign: u64,
+    /// Records handed to the subscribers' side.
+    pub sent: u64,
+    /// Messages that a receiver in this process had no room for.
+    pub tap_overflow: u64,
+    /// Messages that could not be read, by kind.
+    pub malformed: BTreeMap<MalformedKind, u64>,
+}
+
+/// `received 1000 records in 20 messages, sent 1000, discarded 2 messages (unrecognised 2)`.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let discarded = self.malformed.values().sum::<u64>() + self.tap_overflow;
+        write!(
+            f,
+            "received {} records in {} messages, sent {}, discarded {discarded} messages",
+            self.received, self.messages, self.sent
+        )?;
+        let mut reasons: Vec<String> = self
+            .malformed
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
+        if self.tap_overflow > 0 {
+            reasons.push(format!("receiver full {}", self.tap_overflow));
+        }
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", reasons.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_every_reason() {
+        let mut summary = Summary {
+            messages: 3,
+            received: 7,
+            sent: 7,
+            ..Summary::default()
+        };
+        assert_eq!(
+            summary.to_string(),
+            "received 7 records in 3 messages, sent 7, discarded 0 messages"
+        );
+        summary.malformed.insert(MalformedKind::Dict, 2);
+        summary.tap_overflow = 1;
+        assert!(
+            summary
+                .to_string()
+                .ends_with("discarded 3 messages (bad dict 2, receiver full 1)")
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! What a program must know of the process it lives in: whether it was forked, its host's name, the
+//! time, and how to keep an application's signals out of a thread of ours.
+//!
+//! After `fork` only the calling thread goes on, so in the child the sender's thread is gone and
+//! any lock may be held for ever. A handler registered with `pthread_atfork` counts the
+//! generations; whoever finds a newer one than its own touches nothing of the old.
+#![allow(
+    unsafe_code,
+    reason = "pthread_atfork, gethostname and the signal mask are C interfaces"
+)]
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// How many forks lie between the first process and this one. Cheap: one atomic load.
+pub fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Begins to count forks. Safe to call often.
+pub fn watch_forks() {
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        // SAFETY: the handler only touches an atomic, which is allowed between fork and exec.
+        // Registration can only fail for lack of memory, and then forks go unnoticed.
+        unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
+    });
+}
+
+extern "C" fn count_fork() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Blocks all signals in the calling thread, so that the application's handlers run elsewhere.
+pub fn block_signals() {
+    // SAFETY: the set is initialised by sigfillset before it is read, and both calls have no
+    // other effect than on this thread's mask.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
+    }
+}
+
+/// Sends a signal to a process. One that has gone needs none, so failing is no error.
+pub fn send_signal(pid: u32, signal: i32) {
+    if let Ok(pid) = i32::try_from(pid) {
+        // SAFETY: kill takes no pointers.
+        unsafe { libc::kill(pid, signal) };
+    }
+}
+
+/// This host's name.
+pub fn host_name() -> String {
+    let mut name = [0u8; 256];
+    // SAFETY: the buffer is valid for its length less one, so a terminating zero always remains.
+    let done = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(0);
+    if done == 0 {
+        String::from_utf8_lossy(&name[..end]).into_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// Nanoseconds since 1970-01-01 00:00 UTC.
+pub fn now() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A number nobody else has: for a sender's id. Not secret, only unlikely to come twice.
+pub fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // The standard library seeds each hasher from the system's randomness once a thread and
+    // counts up from there, which a forked child would inherit: hence pid and time.
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.write_u64(now());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_child_knows_that_it_is_one() {
+        watch_forks();
+        let before = generation();
+        // SAFETY: the child only reads an atomic and leaves without unwinding or running handlers.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: as above.
+            unsafe { libc::_exit(if generation() == before + 1 { 0 } else { 1 }) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for the one child made above.
+        let waited = unsafe { libc::waitpid(child, &mut status, 0) };
+        assert_eq!((waited, status), (child, 0));
+        assert_eq!(generation(), before);
+    }
+
+    #[test]
+    fn ids_do_not_repeat() {
+        let ids: std::collections::HashSet<u64> = (0..1000).map(|_| random()).collect();
+        assert_eq!(ids.len(), 1000);
+    }
+}

@@ -1,0 +1,92 @@
+//! The command line of `logpub`: what was typed, nothing resolved.
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  logpub -t deploy \"version 42 is live\"
+  tail -F app.log | logpub -t myapp -l warning
+  logpub --json < records.jsonl
+  logpub run -t nightly -- python3 job.py --all
+
+Exit codes:
+  0 all was handed over   1 not all was   2 wrong usage
+  run: those of the program, 128+N when signal N ended it, 126 or 127 when it could not be run";
+
+/// Publish log records: the arguments as one message, or standard input line by line.
+#[derive(Debug, Parser)]
+#[command(name = "logpub", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_precedence_over_arg = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// Lines that are JSON objects are records
+    #[arg(long, env = "LOGPUB_JSON")]
+    pub(crate) json: bool,
+
+    /// The message; without one, standard input is read
+    pub(crate) message: Vec<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What both ways of publishing are told.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The topic and logger's name [default: logpub; with run, the program's name]
+    #[arg(short, long, value_name = "TOPIC", env = "LOGPUB_TOPIC")]
+    pub(crate) topic: Option<String>,
+
+    /// debug, info, warning, error, critical or a number
+    #[arg(
+        short,
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "LOGPUB_LEVEL"
+    )]
+    pub(crate) level: String,
+
+    /// Where to connect to [default: LOGBUS_ENDPOINT, else tcp://127.0.0.1:5556]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENDPOINT",
+        env = "LOGPUB_CONNECT"
+    )]
+    pub(crate) connect: Vec<String>,
+
+    /// Seconds to wait for a subscriber, and at the end for what is still queued
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 5.0,
+        env = "LOGPUB_LINGER"
+    )]
+    pub(crate) linger: f64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program and publish what it prints, line by line
+    ///
+    /// Its standard error is published one level higher than its standard output, a Python
+    /// traceback as one record. Signals and the exit status are passed through.
+    Run {
+        #[command(flatten)]
+        common: Common,
+
+        /// Print the lines here as well
+        #[arg(long, env = "LOGPUB_TEE")]
+        tee: bool,
+
+        /// The program and its arguments
+        #[arg(required = true, last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+}

@@ -1,0 +1,119 @@
+//! How a publisher publishes: where to, how much it may hold, and what gives when that is full.
+//!
+//! Every part has a default that suits a worker process on one machine. The environment variable
+//! `LOGBUS_ENDPOINT` (endpoints with commas between) stands in for the default endpoint, and
+//! `LOGBUS_PROGRAM` for the program's name.
+
+use std::time::Duration;
+
+use logbus_schemas::codec::{self, Codec};
+use logbus_schemas::topic::Topic;
+use logbus_transport::{Endpoint, EndpointError};
+
+/// Where publishers connect to when nothing else is said: the publishers' side of a broker on
+/// this machine.
+pub const DEFAULT_ENDPOINT: &str = "tcp://127.0.0.1:5556";
+
+/// What happens to a record that finds the queue full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// It is discarded.
+    #[default]
+    DiscardNewest,
+    /// The oldest record that waits is discarded.
+    DiscardOldest,
+    /// The caller waits for room up to this long; then the record is discarded.
+    Block(Duration),
+}
+
+/// The settings of a [`crate::Publisher`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to connect to; what is published goes to each of them. None: what the environment
+    /// variable `LOGBUS_ENDPOINT` says, else [`DEFAULT_ENDPOINT`].
+    pub connect: Vec<Endpoint>,
+    /// How records are written on the wire.
+    pub codec: Codec,
+    /// Put before every record's name to make its topic.
+    pub topic_prefix: Option<Topic>,
+    /// Records that may wait.
+    pub queue_records: usize,
+    /// Bytes of encoded records that may wait.
+    pub queue_bytes: usize,
+    /// What happens to a record that finds the queue full.
+    pub overflow: Overflow,
+    /// How long records wait for a subscriber, at the start and whenever the last one has gone.
+    pub hold: Duration,
+    /// How long dropping the publisher waits for what is still queued.
+    pub linger: Duration,
+    /// A message is closed at about this many bytes; a backlog of smaller records shares one.
+    pub batch_bytes: usize,
+    /// A record that is larger than this many bytes when encoded is discarded.
+    pub max_record: usize,
+    /// The name under which people see this sender.
+    pub program: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connect: Vec::new(),
+            codec: codec::MSGPACK,
+            topic_prefix: None,
+            queue_records: 100_000,
+            queue_bytes: 64 << 20,
+            overflow: Overflow::default(),
+            hold: Duration::from_secs(2),
+            linger: Duration::from_secs(1),
+            batch_bytes: 64 << 10,
+            max_record: 16 << 20,
+            program: program_name(),
+        }
+    }
+}
+
+impl Config {
+    /// The default settings with these endpoints.
+    pub fn connect(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self {
+            connect: endpoints.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The endpoints to connect to: those given, else the environment's, else the default.
+    pub(crate) fn endpoints(&self) -> Result<Vec<Endpoint>, EndpointError> {
+        if !self.connect.is_empty() {
+            return Ok(self.connect.clone());
+        }
+        let said = std::env::var("LOGBUS_ENDPOINT").unwrap_or_default();
+        let texts = said
+            .split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        let endpoints: Vec<Endpoint> = texts.map(str::parse).collect::<Result<_, _>>()?;
+        if endpoints.is_empty() {
+            Ok(vec![DEFAULT_ENDPOINT.parse()?])
+        } else {
+            Ok(endpoints)
+        }
+    }
+}
+
+/// The name of the running program: `LOGBUS_PROGRAM`, else the last part of how it was called.
+fn program_name() -> String {
+    let called = || {
+        let path = std::env::args_os().next()?;
+        Some(
+            std::path::Path::new(&path)
+                .file_name()?
+                .to_string_lossy()
+                .into_owned(),
+        )
+    };
+    std::env::var("LOGBUS_PROGRAM")
+        .ok()
+        .filter(|name| !name.is_empty())
+        .or_else(called)
+        .unwrap_or_else(|| "unnamed".to_owned())
+}

@@ -1,0 +1,165 @@
+//! The publisher as its callers see it: the hot path and nothing else.
+//!
+//! `publish` encodes a record and puts it into the queue (`queue.rs`, next on a record's way).
+//! After a fork the child's first call finds that it belongs to another generation and begins a
+//! new incarnation: queue, thread, sockets and sender id of its own. The parent's are left alone,
+//! because nobody in the child may touch a lock or a socket that another thread held at the fork.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use logbus_process as process;
+use logbus_schemas::{Record, Topic};
+use logbus_transport::{Error, Waker};
+
+use crate::config::Config;
+use crate::queue::Queue;
+use crate::sender::{self, Closing};
+use crate::stats::{Report, Stats};
+
+/// Publishes log records; cheap to share between threads behind an `Arc`.
+pub struct Publisher {
+    config: Config,
+    first: Incarnation,
+}
+
+/// A publisher's life in one process.
+struct Incarnation {
+    generation: u64,
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<Closing>>>,
+    report: OnceLock<Report>,
+    /// The life in a forked child, once it has begun.
+    next: OnceLock<Box<Incarnation>>,
+}
+
+impl Publisher {
+    /// A publisher that connects by itself, now and whenever a connection breaks.
+    ///
+    /// Fails only when an endpoint cannot be used at all. That nobody answers there is no error.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        process::watch_forks();
+        let first = Incarnation::begin(&config)?;
+        Ok(Self { config, first })
+    }
+
+    /// Publishes a record under its name. Never waits (unless told to by [`crate::Overflow`]) and
+    /// never fails: what cannot be sent is counted.
+    pub fn publish(&self, record: &Record) {
+        self.incarnation()
+            .queue
+            .push(record.name().unwrap_or_default(), self.encode(record));
+    }
+
+    /// Publishes a record under a topic other than its name.
+    pub fn publish_to(&self, topic: &Topic, record: &Record) {
+        self.incarnation().queue.push_to(topic, self.encode(record));
+    }
+
+    /// Waits until every record published so far is handed over or discarded; `false` when the
+    /// time is up first.
+    pub fn flush(&self, longest: Duration) -> bool {
+        self.incarnation().queue.wait_drained(longest)
+    }
+
+    /// Sends what is queued, says goodbye and closes the sockets, all within `longest`. Records
+    /// published later are discarded and counted. A second call returns the first one's report.
+    pub fn shutdown(&self, longest: Duration) -> Report {
+        self.incarnation().close(longest)
+    }
+
+    /// What was done so far, in this process.
+    pub fn stats(&self) -> Stats {
+        let queue = &self.incarnation().queue;
+        queue.counters.stats(queue.len() as u64)
+    }
+
+    fn encode(&self, record: &Record) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(512);
+        self.config.codec.encode(record, &mut bytes);
+        bytes
+    }
+
+    /// The life that belongs to this process.
+    fn incarnation(&self) -> &Incarnation {
+        let generation = process::generation();
+        let mut incarnation = &self.first;
+        while incarnation.generation != generation {
+            incarnation = incarnation.next.get_or_init(|| {
+                Box::new(
+                    Incarnation::begin(&self.config)
+                        .unwrap_or_else(|_| Incarnation::without_sockets(&self.config)),
+                )
+            });
+        }
+        incarnation
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let generation = process::generation();
+        let mut incarnation = Some(&self.first);
+        while let Some(life) = incarnation {
+            if life.generation == generation {
+                // Whoever wants to know what was left calls `shutdown` first.
+                drop(life.close(self.config.linger));
+            }
+            incarnation = life.next.get().map(|next| &**next);
+        }
+    }
+}
+
+impl Incarnation {
+    fn begin(config: &Config) -> Result<Self, Error> {
+        let waker = Waker::new()?;
+        let queue = Arc::new(Queue::new(config, Some(waker.clone())));
+        let thread = sender::spawn(config, queue.clone(), waker)?;
+        Ok(Self::with_thread(queue, Some(thread)))
+    }
+
+    /// A life that can only count what it discards.
+    fn without_sockets(config: &Config) -> Self {
+        let queue = Arc::new(Queue::new(config, None));
+        queue.end();
+        Self::with_thread(queue, None)
+    }
+
+    fn with_thread(queue: Arc<Queue>, thread: Option<JoinHandle<Closing>>) -> Self {
+        Self {
+            generation: process::generation(),
+            queue,
+            thread: Mutex::new(thread),
+            report: OnceLock::new(),
+            next: OnceLock::new(),
+        }
+    }
+
+    fn close(&self, longest: Duration) -> Report {
+        self.report.get_or_init(|| self.close_now(longest)).clone()
+    }
+
+    fn close_now(&self, longest: Duration) -> Report {
+        self.queue.close(longest);
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // The sender keeps the time. Were it to panic, all that is still queued would be left.
+        let closing = thread
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_else(|| Closing {
+                left: self.queue.len() as u64,
+                unconfirmed: 0,
+            });
+        let stats = self.queue.counters.stats(0);
+        Report {
+            sent: stats.sent,
+            discarded: stats.discarded,
+            left: closing.left,
+            unconfirmed: closing.unconfirmed,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the queue promises its callers and the sender.
+
+use super::*;
+use proptest::prelude::*;
+
+fn queue(records: usize, overflow: Overflow) -> Queue {
+    let config = Config {
+        queue_records: records,
+        overflow,
+        ..Config::default()
+    };
+    Queue::new(&config, None)
+}
+
+fn push(queue: &Queue, name: &str, text: &str) {
+    queue.push(name, text.as_bytes().to_vec());
+}
+
+fn texts(entries: &[Entry]) -> Vec<&str> {
+    entries
+        .iter()
+        .map(|entry| std::str::from_utf8(&entry.bytes).unwrap())
+        .collect()
+}
+
+fn take_all(queue: &Queue) -> Taken {
+    queue.take(usize::MAX, true, |_| Fate::Send)
+}
+
+#[test]
+fn a_full_queue_discards_the_newest_and_counts_it_by_topic() {
+    let queue = queue(2, Overflow::DiscardNewest);
+    for text in ["1", "2", "3"] {
+        push(&queue, "a", text);
+    }
+    let taken = take_all(&queue);
+    assert_eq!(texts(&taken.entries), ["1", "2"]);
+    assert_eq!(
+        taken.discards,
+        [(Topic::new("a").unwrap(), Reason::QueueFull, 1)]
+    );
+}
+
+#[test]
+fn a_full_queue_discards_the_oldest_when_told_to() {
+    let queue = queue(2, Overflow::DiscardOldest);
+    for text in ["1", "2", "3"] {
+        push(&queue, "a", text);
+    }
+    assert_eq!(texts(&take_all(&queue).entries), ["2", "3"]);
+    assert_eq!(queue.counters.discarded()[&Reason::QueueFull], 1);
+}
+
+#[test]
+fn a_caller_that_may_wait_goes_on_when_there_is_room() {
+    let queue = queue(1, Overflow::Block(Duration::from_secs(60)));
+    push(&queue, "a", "1");
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| push(&queue, "a", "2"));
+        let first = take_all(&queue);
+        queue.handed_over(first.entries.len(), 1, true);
+        waiter.join().unwrap();
+    });
+    assert_eq!(texts(&take_all(&queue).entries), ["2"]);
+    assert!(queue.counters.discarded().is_empty());
+}
+
+#[test]
+fn what_the_sender_has_in_its_hands_still_takes_room() {
+    let queue = queue(1, Overflow::DiscardNewest);
+    push(&queue, "a", "1");
+    let _in_hand = take_all(&queue);
+    push(&queue, "a", "2");
+    assert_eq!(queue.counters.discarded()[&Reason::QueueFull], 1);
+}
+
+#[test]
+fn a_record_that_is_too_large_costs_only_itself() {
+    let config = Config {
+        max_record: 3,
+        ..Config::default()
+    };
+    let queue = Queue::new(&config, None);
+    push(&queue, "a", "long");
+    push(&queue, "a", "ok");
+    assert_eq!(texts(&take_all(&queue).entries), ["ok"]);
+    assert_eq!(queue.counters.discarded()[&Reason::TooLarge], 1);
+}
+
+#[test]
+fn records_that_nobody_wants_yet_wait_apart_and_keep_their_order() {
+    let queue = queue(100, Overflow::DiscardNewest);
+    for (name, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("b", "4")] {
+        push(&queue, name, text);
+    }
+    let only_b = |topic: &Topic| {
+        if topic.as_str() == "b" {
+            Fate::Send
+        } else {
+            Fate::Hold
+        }
+    };
+    let taken = queue.take(usize::MAX, false, only_b);
+    assert_eq!(texts(&taken.entries), ["2", "4"]);
+    assert!(!taken.is_empty);
+
+    push(&queue, "a", "5");
+    assert_eq!(texts(&take_all(&queue).entries), ["1", "3", "5"]);
+}
+
+#[test]
+fn a_topic_is_the_records_name_below_the_prefix() {
+    let prefix = Some(Topic::new("prod").unwrap());
+    let queue = Queue::new(
+        &Config {
+            topic_prefix: prefix,
+            ..Config::default()
+        },
+        None,
+    );
+    push(&queue, "myapp..db", "1");
+    assert_eq!(take_all(&queue).entries[0].topic.as_str(), "prod.myapp.db");
+}
+
+#[test]
+fn after_closing_records_are_counted_and_not_kept() {
+    let queue = queue(100, Overflow::DiscardNewest);
+    push(&queue, "a", "1");
+    queue.close(Duration::ZERO);
+    push(&queue, "a", "2");
+    assert_eq!(queue.len(), 1);
+    assert_eq!(queue.counters.discarded().values().sum::<u64>(), 1);
+    assert_eq!(queue.abandon(), [(Topic::new("a").unwrap(), 1)]);
+}
+
+proptest! {
+    /// Whatever callers and sender do, each record is somewhere: waiting, taken or counted.
+    #[test]
+    fn no_record_goes_unaccounted(
+        steps in proptest::collection::vec((0..3u8, 0..3usize, 1..9usize), 0..80),
+        oldest in any::<bool>(),
+    ) {
+        let overflow = if oldest { Overflow::DiscardOldest } else { Overflow::DiscardNewest };
+        let queue = queue(10, overflow);
+        let (mut pushed, mut taken, mut next) = (0u64, 0u64, [0u64; 3]);
+        for (step, topic, size) in steps {
+            if step < 2 {
+                pushed += 1;
+                push(&queue, ["a", "b", "c"][topic], &format!("{topic} {pushed:0size$}"));
+                continue;
+            }
+            // The wanted topic changes from step to step, so what was held is looked at again.
+            let got = queue.take(size * 4, true, |name| {
+                if name.as_str() == ["a", "b", "c"][topic] { Fate::Send } else { Fate::Hold }
+            });
+            for entry in &got.entries {
+                let text = std::str::from_utf8(&entry.bytes).unwrap();
+                let (of, number) = text.split_once(' ').unwrap();
+                let (of, number): (usize, u64) = (of.parse().unwrap(), number.parse().unwrap());
+                prop_assert!(number > next[of], "records of a topic keep their order");
+                next[of] = number;
+            }
+            taken += got.entries.len() as u64;
+            let bytes = got.entries.iter().map(|entry| entry.bytes.len()).sum();
+            queue.handed_over(got.entries.len(), bytes, true);
+        }
+        let discarded: u64 = queue.counters.discarded().values().sum();
+        prop_assert_eq!(pushed, taken + discarded + queue.len() as u64);
+    }
+}

@@ -1,0 +1,49 @@
+//! Runs of bytes that need no second look: found eight at a time, since a log record is mostly text.
+
+/// How many bytes come before the first quote or backslash.
+pub(super) fn to_read(bytes: &[u8]) -> usize {
+    run(bytes, |word| equal(word, b'"') | equal(word, b'\\'))
+}
+
+/// How many bytes come before the first that must be escaped.
+pub(super) fn to_write(bytes: &[u8]) -> usize {
+    run(bytes, |word| {
+        equal(word, b'"') | equal(word, b'\\') | below_space(word)
+    })
+}
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// How many bytes come before the first that `special` marks. It is given eight bytes at once and
+/// sets the high bit of those it means; bits above the lowest that it sets may be wrong.
+#[inline(always)]
+fn run(bytes: &[u8], special: impl Fn(u64) -> u64) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let marks = special(u64::from_le_bytes(*word)) & HIGHS;
+        if marks != 0 {
+            return at * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    // Spaces stand in for the bytes that are missing: they are never special.
+    let mut last = [b' '; 8];
+    last[..tail.len()].copy_from_slice(tail);
+    let marks = special(u64::from_le_bytes(last)) & HIGHS;
+    let within = if marks == 0 {
+        tail.len()
+    } else {
+        marks.trailing_zeros() as usize / 8
+    };
+    words.len() * 8 + within
+}
+
+/// Marks the bytes that are zero after `^`; the usual trick of subtracting one from each.
+fn equal(word: u64, byte: u8) -> u64 {
+    let differing = word ^ (ONES * u64::from(byte));
+    differing.wrapping_sub(ONES) & !differing
+}
+
+fn below_space(word: u64) -> u64 {
+    word.wrapping_sub(ONES * 0x20) & !word
+}

@@ -1,0 +1,399 @@
+//! The msgpack codec: one map a record (msgpack.org's specification, with `str8`, `bin` and `ext`).
+//!
+//! Every value survives. What msgpack has no type for, or senders do not keep to, is settled here:
+//!
+//! - an integer beyond 64 bits is extension type 1, its payload the decimal digits in ASCII with
+//!   an optional leading `-`; extension 1 with anything else stays an extension;
+//! - a key that is no text becomes the text that Python's `json` module makes of it (`1`, `null`,
+//!   `true`, `1.5`), a key of bytes the nearest UTF-8;
+//! - a `str` that is not UTF-8 (old senders wrote bytes so) is read as bytes;
+//! - of a key that comes twice, the last value stands in the first place.
+//!
+//! No length that a message claims is believed before the bytes are there.
+
+use compact_str::CompactString;
+use rmp::Marker;
+
+use super::json::{self, DEEPER_LIST, DEEPER_MAP};
+use super::keys::Keys;
+use super::{CodecError, CodecErrorKind, MAX_DEPTH};
+use crate::record::Record;
+use crate::value::{Map, Value};
+
+/// The extension type of integers beyond 64 bits.
+pub const BIG_INT: i8 = 1;
+
+/// The extension type of msgpack's own timestamps.
+pub const TIMESTAMP: i8 = -1;
+
+/// Appends a record as one map.
+pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
+    write_map(record.fields(), 1, out);
+}
+
+/// Reads one map. Says how many bytes that took.
+pub fn decode_record(bytes: &[u8]) -> Result<(Record, usize), CodecError> {
+    let mut reader = Reader {
+        bytes,
+        at: 0,
+        depth: 0,
+        keys: Keys::new(),
+    };
+    let mut value = Value::Null;
+    reader.value(&mut value)?;
+    match value {
+        Value::Map(fields) => Ok((Record::from(fields), reader.at)),
+        _ => Err(CodecError {
+            kind: CodecErrorKind::NotADict,
+            at: 0,
+        }),
+    }
+}
+
+/// Appends a value. A list or dict deeper than [`MAX_DEPTH`] becomes the text `[...]` or `{...}`,
+/// so that what is written can be read.
+pub fn write_value(value: &Value, out: &mut Vec<u8>) {
+    write_nested(value, 0, out);
+}
+
+/// Seconds since 1970-01-01 00:00 UTC and nanoseconds, when this extension is a timestamp.
+pub(super) fn timestamp(kind: i8, bytes: &[u8]) -> Option<(i64, u32)> {
+    let (seconds, ns) = match bytes.len() {
+        _ if kind != TIMESTAMP => return None,
+        4 => (u32::from_be_bytes(bytes.try_into().ok()?).into(), 0),
+        8 => {
+            let both = u64::from_be_bytes(bytes.try_into().ok()?);
+            ((both & 0x3_FFFF_FFFF) as i64, (both >> 34) as u32)
+        }
+        12 => {
+            let (ns, seconds) = bytes.split_first_chunk()?;
+            (
+                i64::from_be_bytes(seconds.try_into().ok()?),
+                u32::from_be_bytes(*ns),
+            )
+        }
+        _ => return None,
+    };
+    (ns < 1_000_000_000).then_some((seconds, ns))
+}
+
+/// Writes a value that stands in `depth` lists and dicts.
+fn write_nested(value: &Value, depth: usize, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => mark(Marker::Null, out),
+        Value::Bool(true) => mark(Marker::True, out),
+        Value::Bool(false) => mark(Marker::False, out),
+        Value::Int(n) => write_int(*n, out),
+        Value::UInt(n) => write_uint(*n, out),
+        Value::BigInt(digits) => write_ext(BIG_INT, digits.as_bytes(), out),
+        Value::Float(x) => write_with(Marker::F64, &x.to_be_bytes(), out),
+        Value::Str(text) => write_text(text, out),
+        Value::Bytes(bytes) => write_bytes(bytes, out),
+        Value::Ext(kind, bytes) => write_ext(*kind, bytes, out),
+        Value::List(_) if depth >= MAX_DEPTH => write_text(DEEPER_LIST, out),
+        Value::Map(_) if depth >= MAX_DEPTH => write_text(DEEPER_MAP, out),
+        Value::List(items) => write_list(items, depth + 1, out),
+        Value::Map(map) => write_map(map, depth + 1, out),
+    }
+}
+
+fn write_list(items: &[Value], depth: usize, out: &mut Vec<u8>) {
+    let length = claim(items.len());
+    match length {
+        0..=15 => mark(Marker::FixArray(length as u8), out),
+        16..=0xFFFF => write_with(Marker::Array16, &(length as u16).to_be_bytes(), out),
+        _ => write_with(Marker::Array32, &length.to_be_bytes(), out),
+    }
+    for item in items.iter().take(length as usize) {
+        write_nested(item, depth, out);
+    }
+}
+
+fn write_map(map: &Map, depth: usize, out: &mut Vec<u8>) {
+    let length = claim(map.len());
+    match length {
+        0..=15 => mark(Marker::FixMap(length as u8), out),
+        16..=0xFFFF => write_with(Marker::Map16, &(length as u16).to_be_bytes(), out),
+        _ => write_with(Marker::Map32, &length.to_be_bytes(), out),
+    }
+    for (key, value) in map.iter().take(length as usize) {
+        write_text(key, out);
+        write_nested(value, depth, out);
+    }
+}
+
+fn write_int(n: i64, out: &mut Vec<u8>) {
+    if let Ok(n) = u64::try_from(n) {
+        write_uint(n, out);
+    } else if n >= -32 {
+        mark(Marker::FixNeg(n as i8), out);
+    } else if let Ok(n) = i8::try_from(n) {
+        write_with(Marker::I8, &n.to_be_bytes(), out);
+    } else if let Ok(n) = i16::try_from(n) {
+        write_with(Marker::I16, &n.to_be_bytes(), out);
+    } else if let Ok(n) = i32::try_from(n) {
+        write_with(Marker::I32, &n.to_be_bytes(), out);
+    } else {
+        write_with(Marker::I64, &n.to_be_bytes(), out);
+    }
+}
+
+fn write_uint(n: u64, out: &mut Vec<u8>) {
+    match n {
+        0..=0x7F => mark(Marker::FixPos(n as u8), out),
+        0x80..=0xFF => write_with(Marker::U8, &[n as u8], out),
+        0x100..=0xFFFF => write_with(Marker::U16, &(n as u16).to_be_bytes(), out),
+        0x1_0000..=0xFFFF_FFFF => write_with(Marker::U32, &(n as u32).to_be_bytes(), out),
+        _ => write_with(Marker::U64, &n.to_be_bytes(), out),
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    let text = &text[..text.floor_char_boundary(claim(text.len()) as usize)];
+    let length = text.len() as u32;
+    match length {
+        0..=31 => mark(Marker::FixStr(length as u8), out),
+        32..=0xFF => write_with(Marker::Str8, &[length as u8], out),
+        0x100..=0xFFFF => write_with(Marker::Str16, &(length as u16).to_be_bytes(), out),
+        _ => write_with(Marker::Str32, &length.to_be_bytes(), out),
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    let length = claim(bytes.len());
+    match length {
+        0..=0xFF => write_with(Marker::Bin8, &[length as u8], out),
+        0x100..=0xFFFF => write_with(Marker::Bin16, &(length as u16).to_be_bytes(), out),
+        _ => write_with(Marker::Bin32, &length.to_be_bytes(), out),
+    }
+    out.extend_from_slice(&bytes[..length as usize]);
+}
+
+fn write_ext(kind: i8, bytes: &[u8], out: &mut Vec<u8>) {
+    let length = claim(bytes.len());
+    match length {
+        1 => mark(Marker::FixExt1, out),
+        2 => mark(Marker::FixExt2, out),
+        4 => mark(Marker::FixExt4, out),
+        8 => mark(Marker::FixExt8, out),
+        16 => mark(Marker::FixExt16, out),
+        0..=0xFF => write_with(Marker::Ext8, &[length as u8], out),
+        0x100..=0xFFFF => write_with(Marker::Ext16, &(length as u16).to_be_bytes(), out),
+        _ => write_with(Marker::Ext32, &length.to_be_bytes(), out),
+    }
+    out.extend_from_slice(&kind.to_be_bytes());
+    out.extend_from_slice(&bytes[..length as usize]);
+}
+
+/// A length as msgpack can say it. What is longer than 4 GiB is cut.
+fn claim(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+fn mark(marker: Marker, out: &mut Vec<u8>) {
+    out.push(marker.to_u8());
+}
+
+fn write_with(marker: Marker, bytes: &[u8], out: &mut Vec<u8>) {
+    mark(marker, out);
+    out.extend_from_slice(bytes);
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+    keys: Keys,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a value into its place: moving one through results costs more than reading it.
+    fn value(&mut self, place: &mut Value) -> Result<(), CodecError> {
+        let at = self.at;
+        let [first] = self.array()?;
+        *place = match Marker::from_u8(first) {
+            Marker::Null => Value::Null,
+            Marker::False => Value::Bool(false),
+            Marker::True => Value::Bool(true),
+            Marker::FixPos(n) => Value::Int(n.into()),
+            Marker::FixNeg(n) => Value::Int(n.into()),
+            Marker::I8 => Value::Int(i8::from_be_bytes(self.array()?).into()),
+            Marker::I16 => Value::Int(i16::from_be_bytes(self.array()?).into()),
+            Marker::I32 => Value::Int(i32::from_be_bytes(self.array()?).into()),
+            Marker::I64 => Value::Int(i64::from_be_bytes(self.array()?)),
+            Marker::U8 => Value::Int(u8::from_be_bytes(self.array()?).into()),
+            Marker::U16 => Value::Int(u16::from_be_bytes(self.array()?).into()),
+            Marker::U32 => Value::Int(u32::from_be_bytes(self.array()?).into()),
+            Marker::U64 => Value::from(u64::from_be_bytes(self.array()?)),
+            Marker::F32 => Value::Float(f32::from_be_bytes(self.array()?).into()),
+            Marker::F64 => Value::Float(f64::from_be_bytes(self.array()?)),
+            Marker::FixStr(length) => self.text(length.into())?,
+            Marker::Str8 => self.length_8().and_then(|length| self.text(length))?,
+            Marker::Str16 => self.length_16().and_then(|length| self.text(length))?,
+            Marker::Str32 => self.length_32().and_then(|length| self.text(length))?,
+            Marker::Bin8 => self.length_8().and_then(|length| self.binary(length))?,
+            Marker::Bin16 => self.length_16().and_then(|length| self.binary(length))?,
+            Marker::Bin32 => self.length_32().and_then(|length| self.binary(length))?,
+            Marker::FixArray(length) => self.list(length.into())?,
+            Marker::Array16 => self.length_16().and_then(|length| self.list(length))?,
+            Marker::Array32 => self.length_32().and_then(|length| self.list(length))?,
+            Marker::FixMap(length) => self.map(length.into())?,
+            Marker::Map16 => self.length_16().and_then(|length| self.map(length))?,
+            Marker::Map32 => self.length_32().and_then(|length| self.map(length))?,
+            Marker::FixExt1 => self.ext(1)?,
+            Marker::FixExt2 => self.ext(2)?,
+            Marker::FixExt4 => self.ext(4)?,
+            Marker::FixExt8 => self.ext(8)?,
+            Marker::FixExt16 => self.ext(16)?,
+            Marker::Ext8 => self.length_8().and_then(|length| self.ext(length))?,
+            Marker::Ext16 => self.length_16().and_then(|length| self.ext(length))?,
+            Marker::Ext32 => self.length_32().and_then(|length| self.ext(length))?,
+            Marker::Reserved => {
+                return Err(CodecError {
+                    kind: CodecErrorKind::Syntax,
+                    at,
+                });
+            }
+        };
+        Ok(())
+    }
+
+    fn text(&mut self, length: usize) -> Result<Value, CodecError> {
+        let bytes = self.take(length)?;
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => Value::from(text),
+            Err(_) => Value::Bytes(bytes.into()),
+        })
+    }
+
+    fn binary(&mut self, length: usize) -> Result<Value, CodecError> {
+        self.take(length).map(|bytes| Value::Bytes(bytes.into()))
+    }
+
+    fn list(&mut self, length: usize) -> Result<Value, CodecError> {
+        let mut items = Vec::with_capacity(self.enter(length, 1)?);
+        for _ in 0..length {
+            let place = items.len();
+            items.push(Value::Null);
+            self.value(&mut items[place])?;
+        }
+        self.depth -= 1;
+        Ok(Value::List(items))
+    }
+
+    fn map(&mut self, length: usize) -> Result<Value, CodecError> {
+        let mut pairs = Vec::with_capacity(self.enter(length, 2)?);
+        for _ in 0..length {
+            let place = pairs.len();
+            match self.known_key() {
+                Some(key) => pairs.push((key.clone(), Value::Null)),
+                None => pairs.push((self.key()?, Value::Null)),
+            }
+            self.value(&mut pairs[place].1)?;
+        }
+        self.depth -= 1;
+        Ok(Value::Map(Map::from_pairs(pairs)))
+    }
+
+    /// Steps over a key in the shortest form, when it is an attribute's name.
+    fn known_key(&mut self) -> Option<&'static CompactString> {
+        let (first, rest) = self.bytes[self.at..].split_first()?;
+        let Marker::FixStr(length) = Marker::from_u8(*first) else {
+            return None;
+        };
+        let key = self.keys.known(rest.get(..length.into())?)?;
+        self.at += 1 + usize::from(length);
+        Some(key)
+    }
+
+    fn key(&mut self) -> Result<CompactString, CodecError> {
+        let mut key = Value::Null;
+        self.value(&mut key)?;
+        Ok(match key {
+            Value::Str(text) => text,
+            other => json::key_text(&other),
+        })
+    }
+
+    fn ext(&mut self, length: usize) -> Result<Value, CodecError> {
+        let [kind] = self.array()?;
+        let (kind, bytes) = (i8::from_be_bytes([kind]), self.take(length)?);
+        let big = if kind == BIG_INT {
+            integer(bytes)
+        } else {
+            None
+        };
+        Ok(big.unwrap_or_else(|| Value::Ext(kind, bytes.into())))
+    }
+
+    /// Goes one deeper, into `length` entries of `least` bytes or more. Says for how many to make
+    /// room at once: nested claims could each be as long as all that is left.
+    fn enter(&mut self, length: usize, least: usize) -> Result<usize, CodecError> {
+        if self.depth == MAX_DEPTH {
+            return Err(CodecError {
+                kind: CodecErrorKind::TooDeep,
+                at: self.at,
+            });
+        }
+        if length > (self.bytes.len() - self.at) / least {
+            return Err(self.truncated());
+        }
+        self.depth += 1;
+        Ok(length.min(32))
+    }
+
+    fn length_8(&mut self) -> Result<usize, CodecError> {
+        Ok(u8::from_be_bytes(self.array()?).into())
+    }
+
+    fn length_16(&mut self) -> Result<usize, CodecError> {
+        Ok(u16::from_be_bytes(self.array()?).into())
+    }
+
+    fn length_32(&mut self) -> Result<usize, CodecError> {
+        Ok(u32::from_be_bytes(self.array()?) as usize)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+        let (array, _) = self.bytes[self.at..]
+            .split_first_chunk()
+            .ok_or_else(|| self.truncated())?;
+        self.at += N;
+        Ok(*array)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
+        let (taken, _) = self.bytes[self.at..]
+            .split_at_checked(length)
+            .ok_or_else(|| self.truncated())?;
+        self.at += length;
+        Ok(taken)
+    }
+
+    fn truncated(&self) -> CodecError {
+        CodecError {
+            kind: CodecErrorKind::Truncated,
+            at: self.bytes.len(),
+        }
+    }
+}
+
+/// The integer that these digits are, in its smallest variant.
+fn integer(digits: &[u8]) -> Option<Value> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    let (sign, magnitude) = match digits.strip_prefix('-') {
+        Some(magnitude) => ("-", magnitude),
+        None => ("", digits),
+    };
+    if magnitude.is_empty() || !magnitude.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match magnitude.trim_start_matches('0') {
+        "" => Some(Value::Int(0)),
+        magnitude => Some(json::integer(&format!("{sign}{magnitude}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! Two frames: a topic and a record dict, JSON or msgpack.
+
+use super::bare_dict::{codec_of, read_dict};
+use super::{Dialect, Malformed, MalformedKind, Reading};
+use crate::topic::Topic;
+
+pub(super) const DIALECT: Dialect = Dialect {
+    name: "topic and dict",
+    summary: "a topic frame and a record dict: hand-made PUB handlers",
+    prefixes: &[],
+    recognise: |frames| matches!(frames, [_, body] if codec_of(body).is_some()),
+    read,
+};
+
+fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
+    let [topic, body] = *frames else {
+        return Err(Malformed::new(
+            MalformedKind::Unrecognised,
+            "not two frames",
+        ));
+    };
+    let text = std::str::from_utf8(topic)
+        .map_err(|_| Malformed::new(MalformedKind::NoRecord, "a topic that is not UTF-8"))?;
+    let (codec, mut record) = read_dict(body)?;
+    let mut dict = Some((codec, body));
+    if record.name().is_none() {
+        record.set("name", text);
+        dict = None;
+    }
+    Ok(Reading::Foreign {
+        topic: Topic::for_name(text),
+        record,
+        dict,
+    })
+}

@@ -1,0 +1,167 @@
+//! What was meant: the command line and the environment, resolved and checked.
+//!
+//! This is the one place that knows in which order they count: what was typed, then the
+//! environment (both read by `cli.rs`), then the defaults. All problems are said at once.
+
+use std::path::PathBuf;
+
+use logbus_schemas::{Level, TopicFilter};
+use logbus_transport::{Attachment, Endpoint};
+
+use crate::cli::Cli;
+use crate::format::PercentFormat;
+
+/// Everything a `logsub` needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Topics; none means all.
+    pub topics: Vec<TopicFilter>,
+    /// Where to listen and where to connect; none means: find the bus or be it.
+    pub attachments: Vec<Attachment>,
+    /// Records below are not shown.
+    pub level: Option<Level>,
+    /// How a line looks.
+    pub format: PercentFormat,
+    /// The file to append to.
+    pub file: Option<PathBuf>,
+    /// Whether to write to standard output.
+    pub console: bool,
+    /// Whether to show joins and ends.
+    pub verbose: bool,
+    /// Whether to print the table at the end.
+    pub stats: bool,
+    /// Bytes of the largest message that is read.
+    pub max_message: usize,
+    /// Where messages that cannot be read are kept.
+    pub reject_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Resolves a command line; an error names every problem it has.
+    pub fn resolve(cli: Cli) -> anyhow::Result<Self> {
+        let mut problems = Problems::default();
+        let topics = problems.each("--topics", &cli.topics, |text| TopicFilter::parse(text));
+        let bind = problems.each("--bind", &cli.bind, |text| text.parse::<Endpoint>());
+        let connect = problems.each("--connect", &cli.connect, |text| text.parse::<Endpoint>());
+        let level = cli.level.iter().cloned().collect::<Vec<_>>();
+        let level = problems
+            .each("--level", &level, |text| text.parse::<Level>())
+            .pop();
+        let format = PercentFormat::parse(&cli.format, cli.datefmt.as_deref());
+        let format = problems.check("--format", format);
+        let max_message = problems.check("--max-message", parse_bytes(&cli.max_message));
+        let (Some(format), Some(max_message), []) = (format, max_message, &problems.0[..]) else {
+            anyhow::bail!("{}", problems.0.join("; "));
+        };
+        let attachments = bind.into_iter().map(Attachment::Bind);
+        Ok(Self {
+            topics,
+            attachments: attachments
+                .chain(connect.into_iter().map(Attachment::Connect))
+                .collect(),
+            level,
+            format,
+            file: cli.file,
+            console: !cli.no_console,
+            verbose: cli.verbose,
+            stats: cli.stats,
+            max_message,
+            reject_file: cli.reject_file,
+        })
+    }
+}
+
+/// What is wrong with a command line.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn check<T, E: std::fmt::Display>(&mut self, flag: &str, result: Result<T, E>) -> Option<T> {
+        result
+            .map_err(|error| self.0.push(format!("{flag}: {error}")))
+            .ok()
+    }
+
+    fn each<T, E: std::fmt::Display>(
+        &mut self,
+        flag: &str,
+        texts: &[String],
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<T> {
+        let texts = texts.iter().filter(|text| !text.is_empty());
+        texts
+            .filter_map(|text| self.check(&format!("{flag} {text}"), parse(text)))
+            .collect()
+    }
+}
+
+/// Reads `500`, `500KiB`, `16MiB`, `1GiB`, also with decimal `kB`, `MB`, `GB`.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let unit = match &text[digits..] {
+        "" | "B" => 1,
+        "KiB" | "K" | "k" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => 0,
+    };
+    let size: Option<usize> = text[..digits].parse().ok();
+    size.and_then(|size| size.checked_mul(unit))
+        .filter(|size| *size > 0)
+        .ok_or_else(|| format!("{text:?} is no size; write for example 500KiB or 16MiB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn resolve(arguments: &[&str]) -> anyhow::Result<Config> {
+        let arguments = ["logsub"].iter().chain(arguments);
+        Config::resolve(Cli::try_parse_from(arguments).unwrap())
+    }
+
+    #[test]
+    fn lists_may_have_commas_or_come_one_by_one() {
+        let config =
+            resolve(&["-t", "a,b", "-t", "c", "--bind", "tcp://*:1,nng+tcp://*:2"]).unwrap();
+        assert_eq!((config.topics.len(), config.attachments.len()), (3, 2));
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let error = resolve(&[
+            "-t",
+            "a..b",
+            "--bind",
+            "5556",
+            "-l",
+            "loud",
+            "--max-message",
+            "x",
+        ])
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "--topics a..b",
+            "--bind 5556",
+            "--level loud",
+            "--max-message",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!(error.lines().count(), 1);
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_bytes("16MiB"), Ok(16 << 20));
+        assert_eq!(parse_bytes("5kB"), Ok(5000));
+        assert!(parse_bytes("0").is_err() && parse_bytes("lots").is_err());
+    }
+}

@@ -1,0 +1,283 @@
+//! From bytes to records and notices: the decoding stage.
+//!
+//! For each message: find its dialect, match its topic exactly, ask the account of losses
+//! (`schemas/src/wire/ledger.rs`) which of its records are new, and decode those. What cannot be
+//! read is counted by kind, told at a bounded rate, and kept whole where asked for. No input makes
+//! this stage fail. The next step is `dispatch.rs`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use logbus_broker::RejectFile;
+use logbus_schemas::dialect::{self, Malformed, MalformedKind, Reading};
+use logbus_schemas::wire::ledger::{self, Ledger, Sender, Totals, Verdict};
+use logbus_schemas::wire::{Header, Identity, WELCOME, WireError};
+use logbus_schemas::{Level, Record, Topic, TopicFilter};
+
+use crate::item::{Delivered, Item, Notice};
+
+/// The least time between two notices of malformed messages of one kind, in ns.
+const NOTICE_EVERY: u64 = 10_000_000_000;
+
+/// What is decoded and what is not.
+pub struct Config {
+    /// Topics; none means all.
+    pub topics: Vec<TopicFilter>,
+    /// Records below are counted and not passed on.
+    pub level: Option<Level>,
+    /// Bytes of the largest message that is read.
+    pub max_message: usize,
+    /// Where messages that cannot be read are kept.
+    pub rejects: Option<RejectFile>,
+}
+
+/// The stage; owned by one thread.
+pub struct Decoder {
+    config: Config,
+    ledger: Ledger,
+    said: BTreeMap<MalformedKind, u64>,
+    malformed: BTreeMap<MalformedKind, u64>,
+    foreign: u64,
+    overflow: u64,
+    notices: Vec<ledger::Notice>,
+}
+
+/// What came, and what did not, when all is over.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    /// Each sender with its account.
+    pub senders: Vec<(Sender, Totals)>,
+    /// The sum over all senders.
+    pub totals: Totals,
+    /// Messages that could not be read, by kind.
+    pub malformed: BTreeMap<MalformedKind, u64>,
+    /// Records that came straight from foreign senders, which number nothing.
+    pub foreign: u64,
+    /// Messages dropped here because they came too fast.
+    pub overflow: u64,
+}
+
+impl Decoder {
+    /// A stage that listens since `attached`, in ns since 1970-01-01 00:00 UTC.
+    pub fn new(config: Config, attached: u64) -> Self {
+        Self {
+            config,
+            ledger: Ledger::new(attached),
+            said: BTreeMap::new(),
+            malformed: BTreeMap::new(),
+            foreign: 0,
+            overflow: 0,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Takes a message in and adds what it says to `out`.
+    pub fn message(&mut self, frames: &[&[u8]], from: &str, now: u64, out: &mut Vec<Item>) {
+        if matches!(frames, [only] if only.starts_with(WELCOME)) {
+            return;
+        }
+        if let Err(malformed) = self.read(frames, now, out) {
+            self.reject(&malformed, frames, from, now, out);
+        }
+    }
+
+    /// Says what only time shows; to be called about once a second, and at the end.
+    pub fn tick(&mut self, now: u64, out: &mut Vec<Item>) {
+        self.ledger.tick(now, &mut self.notices);
+        self.pass_notices(out);
+    }
+
+    /// Says that messages were dropped before they came here.
+    pub fn overflow(&mut self, messages: u64, out: &mut Vec<Item>) {
+        self.overflow += messages;
+        out.push(Item::Notice(Notice::ReceiverFull { messages }));
+    }
+
+    /// The account so far.
+    pub fn summary(&self) -> Summary {
+        let senders = self
+            .ledger
+            .senders()
+            .map(|(sender, totals)| (sender.clone(), totals));
+        Summary {
+            senders: senders.collect(),
+            totals: self.ledger.totals(),
+            malformed: self.malformed.clone(),
+            foreign: self.foreign,
+            overflow: self.overflow,
+        }
+    }
+
+    fn read(&mut self, frames: &[&[u8]], now: u64, out: &mut Vec<Item>) -> Result<(), Malformed> {
+        let size: usize = frames.iter().map(|frame| frame.len()).sum();
+        if size > self.config.max_message {
+            let detail = format!("{size} bytes, at most {} are read", self.config.max_message);
+            return Err(Malformed {
+                kind: MalformedKind::Oversized,
+                detail,
+            });
+        }
+        match dialect::read(frames)? {
+            Reading::Native {
+                topic,
+                header,
+                payload,
+            } => {
+                if !self.wants(&topic) {
+                    return Ok(());
+                }
+                if header.flags.is_heartbeat() {
+                    self.heartbeat(&topic, &header, payload, now, out);
+                    return Ok(());
+                }
+                self.records(&topic, &header, payload, now, out)
+            }
+            Reading::Foreign { topic, record, .. } => {
+                if self.wants(&topic) {
+                    self.foreign += 1;
+                    self.pass(
+                        Delivered {
+                            record,
+                            topic,
+                            origin: None,
+                            received: now,
+                        },
+                        out,
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The socket matched by prefix; this matches exactly.
+    fn wants(&self, topic: &Topic) -> bool {
+        let topics = &self.config.topics;
+        topics.is_empty() || topics.iter().any(|filter| filter.matches(topic.as_str()))
+    }
+
+    fn heartbeat(
+        &mut self,
+        topic: &Topic,
+        header: &Header,
+        payload: &[u8],
+        now: u64,
+        out: &mut Vec<Item>,
+    ) {
+        let identity = Identity::decode(header.codec, payload);
+        self.ledger
+            .heartbeat(topic, header, identity, now, &mut self.notices);
+        self.pass_notices(out);
+    }
+
+    fn records(
+        &mut self,
+        topic: &Topic,
+        header: &Header,
+        payload: &[u8],
+        now: u64,
+        out: &mut Vec<Item>,
+    ) -> Result<(), Malformed> {
+        let verdict = self.ledger.records(topic, header, now, &mut self.notices);
+        self.pass_notices(out);
+        let new = match verdict {
+            Verdict::All => vec![0..header.count],
+            Verdict::Only(new) => new,
+        };
+        let mut found = 0;
+        let mut passed = 0;
+        let mut fault = None;
+        for record in header.codec.decode_all(payload) {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    fault = Some(WireError::Payload(error));
+                    break;
+                }
+            };
+            if new.iter().any(|part| part.contains(&found)) {
+                passed += 1;
+                let origin = Some((header.sender, header.sequence + u64::from(found)));
+                self.pass(
+                    Delivered {
+                        record,
+                        topic: topic.clone(),
+                        origin,
+                        received: now,
+                    },
+                    out,
+                );
+            }
+            found += 1;
+        }
+        let missing = accepted(&new).saturating_sub(passed);
+        if missing > 0 {
+            self.ledger.malformed(header.sender, missing);
+        }
+        match fault {
+            Some(fault) => Err(fault.into()),
+            None if found != header.count => Err(WireError::Count {
+                said: header.count,
+                found,
+            }
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    fn pass(&self, delivered: Delivered, out: &mut Vec<Item>) {
+        if !is_below(&delivered.record, self.config.level) {
+            out.push(Item::Record(Box::new(delivered)));
+        }
+    }
+
+    fn pass_notices(&mut self, out: &mut Vec<Item>) {
+        out.extend(
+            self.notices
+                .drain(..)
+                .map(|notice| Item::Notice(Notice::Ledger(notice))),
+        );
+    }
+
+    fn reject(
+        &mut self,
+        malformed: &Malformed,
+        frames: &[&[u8]],
+        from: &str,
+        now: u64,
+        out: &mut Vec<Item>,
+    ) {
+        let Malformed { kind, detail } = malformed;
+        *self.malformed.entry(*kind).or_default() += 1;
+        if let Some(rejects) = &mut self.config.rejects {
+            rejects.write(now, from, &malformed.to_string(), frames);
+        }
+        if self
+            .said
+            .get(kind)
+            .is_none_or(|last| now.saturating_sub(*last) >= NOTICE_EVERY)
+        {
+            self.said.insert(*kind, now);
+            let detail = format!("{detail}; from {from}: {}", dialect::preview(frames));
+            out.push(Item::Notice(Notice::Malformed {
+                kind: *kind,
+                detail,
+            }));
+        }
+    }
+}
+
+fn accepted(parts: &[Range<u32>]) -> u64 {
+    parts
+        .iter()
+        .map(|part| u64::from(part.end - part.start))
+        .sum()
+}
+
+/// A record that says no level is never held back.
+fn is_below(record: &Record, level: Option<Level>) -> bool {
+    matches!((record.level(), level), (Some(of), Some(least)) if of < least)
+}
+
+#[cfg(test)]
+mod tests;

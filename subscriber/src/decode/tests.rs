@@ -1,0 +1,164 @@
+//! What the decoding stage promises for good and for bad messages.
+
+use logbus_schemas::codec::{JSON, MSGPACK};
+use logbus_schemas::wire::SenderId;
+use proptest::prelude::*;
+
+use super::*;
+
+fn decoder(topics: &[&str], level: Option<Level>) -> Decoder {
+    let topics = topics
+        .iter()
+        .map(|topic| TopicFilter::parse(topic).unwrap())
+        .collect();
+    Decoder::new(
+        Config {
+            topics,
+            level,
+            max_message: 1 << 20,
+            rejects: None,
+        },
+        0,
+    )
+}
+
+fn payload(messages: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        MSGPACK.encode(&Record::new("myapp", 20, message), &mut bytes);
+    }
+    bytes
+}
+
+fn native(sequence: u64, count: u32) -> [u8; 48] {
+    Header {
+        sequence,
+        count,
+        sent: 1,
+        ..Header::new(MSGPACK, SenderId(1))
+    }
+    .to_bytes()
+}
+
+fn feed(decoder: &mut Decoder, frames: &[&[u8]]) -> Vec<Item> {
+    let mut out = Vec::new();
+    decoder.message(frames, "tcp://127.0.0.1:5556", 1, &mut out);
+    out
+}
+
+fn messages(items: &[Item]) -> Vec<String> {
+    let text = |item: &Item| match item {
+        Item::Record(delivered) => delivered.record.get_message().into_owned(),
+        Item::Notice(notice) => format!("-- {notice} --"),
+    };
+    items.iter().map(text).collect()
+}
+
+#[test]
+fn records_of_a_batch_come_in_order_and_once() {
+    let mut decoder = decoder(&[], None);
+    let payload = payload(&["one", "two"]);
+    assert_eq!(
+        messages(&feed(&mut decoder, &[b"myapp", &native(0, 2), &payload])),
+        ["one", "two"]
+    );
+    assert!(feed(&mut decoder, &[b"myapp", &native(0, 2), &payload]).is_empty());
+    assert_eq!(
+        messages(&feed(&mut decoder, &[b"myapp", &native(1, 2), &payload])),
+        ["two"]
+    );
+    assert_eq!(decoder.summary().totals.received, 3);
+}
+
+#[test]
+fn a_topic_is_matched_exactly_and_others_cost_nothing() {
+    let mut decoder = decoder(&["myapp"], None);
+    let one = payload(&["x"]);
+    assert!(feed(&mut decoder, &[b"myapplication", &native(5, 1), &one]).is_empty());
+    assert_eq!(
+        feed(&mut decoder, &[b"myapp.db", &native(0, 1), &one]).len(),
+        1
+    );
+    assert_eq!(decoder.summary().totals.lost, 0);
+}
+
+#[test]
+fn a_level_holds_back_what_is_below_and_counts_it_as_received() {
+    let mut decoder = decoder(&[], Some(Level::WARNING));
+    assert!(feed(&mut decoder, &[b"myapp", &native(0, 1), &payload(&["x"])]).is_empty());
+    assert_eq!(decoder.summary().totals.received, 1);
+}
+
+#[test]
+fn a_payload_that_breaks_costs_its_own_records_and_is_told() {
+    let mut decoder = decoder(&[], None);
+    let mut broken = payload(&["one"]);
+    broken.push(0xC1);
+    let items = feed(&mut decoder, &[b"myapp", &native(0, 3), &broken]);
+    assert_eq!(messages(&items[..1]), ["one"]);
+    assert!(matches!(
+        items[1],
+        Item::Notice(Notice::Malformed {
+            kind: MalformedKind::NativePayload,
+            ..
+        })
+    ));
+    let totals = decoder.summary().totals;
+    assert_eq!((totals.received, totals.malformed), (1, 2));
+    let next = feed(
+        &mut decoder,
+        &[b"myapp", &native(3, 1), &payload(&["next"])],
+    );
+    assert_eq!(messages(&next), ["next"]);
+}
+
+#[test]
+fn malformed_messages_are_told_once_in_a_while_and_counted_always() {
+    let mut decoder = decoder(&[], None);
+    let told: usize = (0..100)
+        .map(|_| feed(&mut decoder, &[b"garbage"]).len())
+        .sum();
+    assert_eq!(told, 1);
+    assert_eq!(
+        decoder.summary().malformed[&MalformedKind::Unrecognised],
+        100
+    );
+}
+
+#[test]
+fn an_oversized_message_is_not_read() {
+    let mut decoder = decoder(&[], None);
+    let items = feed(&mut decoder, &[&vec![b'{'; 2 << 20]]);
+    assert!(matches!(
+        items[0],
+        Item::Notice(Notice::Malformed {
+            kind: MalformedKind::Oversized,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_foreign_record_is_shown_though_nobody_numbered_it() {
+    let mut decoder = decoder(&["myapp"], None);
+    let mut dict = Vec::new();
+    JSON.encode(&Record::new("myapp.lib", 25, "hello"), &mut dict);
+    assert_eq!(messages(&feed(&mut decoder, &[&dict])), ["hello"]);
+    assert_eq!(decoder.summary().foreign, 1);
+}
+
+proptest! {
+    #[test]
+    fn any_frames_are_decoded_or_refused(
+        frames in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..4),
+        payload in proptest::collection::vec(any::<u8>(), 0..60),
+        count: u32,
+    ) {
+        let mut decoder = decoder(&[], None);
+        let borrowed: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        feed(&mut decoder, &borrowed);
+        feed(&mut decoder, &[b"t", &native(u64::MAX, count), &payload]);
+        let Summary { totals, .. } = decoder.summary();
+        prop_assert!(totals.received <= u64::from(count));
+    }
+}

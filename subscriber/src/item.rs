@@ -1,0 +1,82 @@
+//! What flows from decoding to the handlers: records and notices, in one stream.
+
+use std::fmt;
+use std::sync::Arc;
+
+use logbus_schemas::dialect::MalformedKind;
+use logbus_schemas::wire::{SenderId, ledger};
+use logbus_schemas::{Record, Topic};
+
+/// One thing in the stream.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A record.
+    Record(Box<Delivered>),
+    /// Something a reader should know besides.
+    Notice(Notice),
+}
+
+/// Some items, shared by every handler's queue.
+pub type Batch = Arc<[Item]>;
+
+/// A record with what is known of its way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivered {
+    /// The record.
+    pub record: Record,
+    /// What it was published under.
+    pub topic: Topic,
+    /// Who numbered it, and how; nobody where it came straight from a foreign sender.
+    pub origin: Option<(SenderId, u64)>,
+    /// When it came, in ns since 1970-01-01 00:00 UTC.
+    pub received: u64,
+}
+
+/// A notice, from the account of losses or from this program.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// What the account of losses says.
+    Ledger(ledger::Notice),
+    /// A message that could not be read.
+    Malformed {
+        /// What kind of fault.
+        kind: MalformedKind,
+        /// The fault, the endpoint and the first bytes.
+        detail: String,
+    },
+    /// Messages that came faster than they could be decoded.
+    ReceiverFull {
+        /// How many were dropped.
+        messages: u64,
+    },
+    /// Records that this handler had no room for.
+    Behind {
+        /// How many were skipped.
+        records: u64,
+    },
+}
+
+impl Notice {
+    /// Whether this is part of an orderly day.
+    pub fn is_routine(&self) -> bool {
+        matches!(self, Notice::Ledger(notice) if notice.is_routine())
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Ledger(notice) => notice.fmt(f),
+            Notice::Malformed { kind, detail } => write!(f, "message discarded: {kind}: {detail}"),
+            Notice::ReceiverFull { messages } => {
+                write!(
+                    f,
+                    "this subscriber was too slow: {messages} messages dropped"
+                )
+            }
+            Notice::Behind { records } => {
+                write!(f, "this handler was too slow: {records} records skipped")
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The subscriber's side: from the socket to the reader.
+//!
+//! A message's way through this crate, one file a step: `receive.rs` takes it off the socket
+//! (`attach.rs` has found the bus, or is it), `decode.rs` makes records and notices of it,
+//! `dispatch.rs` hands them to every handler's own queue, `format/` renders them and `handler/`
+//! writes them. Between the steps are bounded queues, so that a slow handler never holds up the
+//! receiver; what does not fit is counted and told.
+
+pub mod cli;
+pub mod config;
+pub mod attach;
+pub mod receive;
+pub mod item;
+pub mod decode;
+pub mod dispatch;
+pub mod format;
+pub mod handler;
+pub mod stats;
+pub mod pipeline;

@@ -1,0 +1,274 @@
+//! Receiving: from the sockets into a bounded queue.
+//!
+//! One thread owns every socket of this program (when it is the bus itself, the broker's thread
+//! does), and never does anything that can wait: a publisher that connects is served at once, how
+//! slow a handler may ever be. Without endpoints of its own it joins the bus or becomes it, and
+//! when the bus goes it does so again. The next step is `decode.rs`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use logbus_broker::{Broker, Tap};
+use logbus_schemas::dialect;
+use logbus_schemas::wire::WELCOME;
+use logbus_transport::{
+    Attachment, Endpoint, Error, Inlet, InletKind, Options, PeerEvent, PollSet, Waker, open_inlet,
+    wait,
+};
+
+use crate::attach::{Attached, Places};
+
+/// Items in one batch at most.
+pub const BATCH: usize = 1024;
+/// Messages taken from one socket before the others get their turn.
+const TURN_MESSAGES: usize = 512;
+/// How long the last messages are waited for at the end.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// The receiving side, running.
+pub struct Receiving {
+    stop: Arc<AtomicBool>,
+    waker: Waker,
+    thread: JoinHandle<()>,
+}
+
+/// What the thread works on.
+enum Source {
+    /// Sockets of its own.
+    Inlets(Vec<Named>),
+    /// The bus of this machine.
+    Bus(Places, Attached),
+}
+
+struct Named {
+    inlet: Box<dyn Inlet>,
+    name: Arc<str>,
+}
+
+/// Why a round of receiving ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    Stopped,
+    BusGone,
+}
+
+impl Receiving {
+    /// Opens what was asked for and starts to receive into `tap`. Says in one line what it is
+    /// attached to.
+    pub fn start<S>(attachments: &[Attachment], tap: Tap, say: S) -> anyhow::Result<Self>
+    where
+        S: Fn(&str) + Send + Clone + 'static,
+    {
+        let source = if attachments.is_empty() {
+            let places = Places::standard()?;
+            let attached = places.attach(&tap, &say)?;
+            say(&describe(&attached));
+            Source::Bus(places, attached)
+        } else {
+            Source::Inlets(open_each(attachments, &tap, &say)?)
+        };
+        let (stop, waker) = (Arc::<AtomicBool>::default(), Waker::new()?);
+        let worker = Worker {
+            tap,
+            say,
+            stop: stop.clone(),
+            waker: waker.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("logsub-receive".to_owned())
+            .spawn(move || worker.run(source))
+            .context("cannot start a thread")?;
+        Ok(Self {
+            stop,
+            waker,
+            thread,
+        })
+    }
+
+    /// Takes what has come in and closes the sockets.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.waker.wake();
+        // A panic there has been printed; what was received until then is in the queue.
+        drop(self.thread.join());
+    }
+}
+
+fn describe(attached: &Attached) -> String {
+    let list = |endpoints: &[Endpoint]| {
+        endpoints
+            .iter()
+            .map(Endpoint::to_string)
+            .collect::<Vec<_>>()
+            .join(" and ")
+    };
+    match attached {
+        Attached::Joined { inlet, owner } => {
+            format!("joined the bus of {owner} at {}", list(inlet.endpoints()))
+        }
+        Attached::Own(broker) => format!(
+            "this is the bus: publishers connect to {}, subscribers to {}",
+            list(broker.publishers()),
+            list(broker.subscribers())
+        ),
+    }
+}
+
+/// One socket for each transport and side, subscribed to what `tap` wants.
+fn open_each(
+    attachments: &[Attachment],
+    tap: &Tap,
+    say: &impl Fn(&str),
+) -> Result<Vec<Named>, Error> {
+    let mut opened = Vec::new();
+    let mut left = attachments.to_vec();
+    while let Some(first) = left.first().cloned() {
+        let (same, other): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|a| a.endpoint().same_transport(first.endpoint()));
+        let mut inlet = open_inlet(InletKind::Subscribe, &same, &Options::default())?;
+        // Messages of foreign senders may have no topic to match; theirs is in the record.
+        let topicless = dialect::topicless_prefixes().map(<[u8]>::to_vec);
+        for prefix in tap.prefixes().into_iter().chain(topicless) {
+            inlet.subscribe(&prefix)?;
+        }
+        let names: Vec<String> = inlet.endpoints().iter().map(Endpoint::to_string).collect();
+        say(&format!("receiving at {}", names.join(" and ")));
+        opened.push(Named {
+            inlet,
+            name: names.join(",").into(),
+        });
+        left = other;
+    }
+    Ok(opened)
+}
+
+struct Worker<S> {
+    tap: Tap,
+    say: S,
+    stop: Arc<AtomicBool>,
+    waker: Waker,
+}
+
+impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
+    fn run(self, source: Source) {
+        let result = match source {
+            Source::Inlets(mut inlets) => self.pump(&mut inlets, false).map(|_| ()),
+            Source::Bus(places, attached) => self.follow(&places, attached),
+        };
+        if let Err(error) = result {
+            (self.say)(&format!("receiving has stopped: {error}"));
+        }
+    }
+
+    /// Stays with the bus, whoever is it.
+    fn follow(&self, places: &Places, mut attached: Attached) -> Result<(), Error> {
+        loop {
+            match attached {
+                Attached::Own(broker) => {
+                    self.be_the_bus(broker)?;
+                    return Ok(());
+                }
+                Attached::Joined { inlet, owner } => {
+                    let name = places_name(&*inlet);
+                    let mut joined = [Named { inlet, name }];
+                    if self.pump(&mut joined, true)? == End::Stopped {
+                        return Ok(());
+                    }
+                    places.wait_for_return(&owner);
+                }
+            }
+            attached = match places.attach(&self.tap, &self.say) {
+                Ok(attached) => attached,
+                Err(error) => {
+                    (self.say)(&format!("lost the bus: {error}"));
+                    return Ok(());
+                }
+            };
+            (self.say)(&describe(&attached));
+        }
+    }
+
+    /// The broker's own thread does the work; this one waits for the end.
+    fn be_the_bus(&self, broker: Broker) -> Result<(), Error> {
+        while !self.stop.load(Ordering::Relaxed) && broker.is_running() {
+            let mut set = PollSet::new();
+            self.waker.poll(&mut set);
+            wait(&mut set, Some(Duration::from_secs(1)))?;
+            self.waker.clear();
+        }
+        broker.close(DRAIN);
+        Ok(())
+    }
+
+    /// Receives until told to stop or, where that counts, until the connection breaks.
+    fn pump(&self, inlets: &mut [Named], is_bus: bool) -> Result<End, Error> {
+        loop {
+            let is_more = self.receive_some(inlets)?;
+            if self.stop.load(Ordering::Relaxed) {
+                self.drain(inlets)?;
+                return Ok(End::Stopped);
+            }
+            let events = inlets
+                .iter_mut()
+                .flat_map(|named| named.inlet.peer_events());
+            if events
+                .collect::<Vec<_>>()
+                .contains(&PeerEvent::Disconnected)
+                && is_bus
+            {
+                self.drain(inlets)?;
+                return Ok(End::BusGone);
+            }
+            if !is_more {
+                let mut set = PollSet::new();
+                for named in inlets.iter() {
+                    named.inlet.poll(&mut set);
+                }
+                self.waker.poll(&mut set);
+                wait(&mut set, None)?;
+                self.waker.clear();
+            }
+        }
+    }
+
+    fn drain(&self, inlets: &mut [Named]) -> Result<(), Error> {
+        let deadline = Instant::now() + DRAIN;
+        while self.receive_some(inlets)? && Instant::now() < deadline {}
+        Ok(())
+    }
+
+    /// Takes a bounded number of messages from each socket; says whether there may be more.
+    fn receive_some(&self, inlets: &mut [Named]) -> Result<bool, Error> {
+        let mut is_more = false;
+        for named in inlets {
+            let mut taken = 0;
+            while taken < TURN_MESSAGES
+                && let Some(message) = named.inlet.receive()?
+            {
+                taken += 1;
+                if !message
+                    .frames()
+                    .first()
+                    .is_some_and(|frame| frame.starts_with(WELCOME))
+                {
+                    self.tap.offer(message, &named.name);
+                }
+            }
+            is_more |= taken == TURN_MESSAGES;
+        }
+        Ok(is_more)
+    }
+}
+
+fn places_name(inlet: &dyn Inlet) -> Arc<str> {
+    inlet
+        .endpoints()
+        .first()
+        .map(Endpoint::to_string)
+        .unwrap_or_default()
+        .into()
+}

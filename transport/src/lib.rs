@@ -1,0 +1,26 @@
+//! Moving frames: one small interface over ZeroMQ and NNG sockets.
+//!
+//! This is the only crate that says `zmq` or `nng`. It knows endpoints, frames in and out, peers
+//! that come and go, and subscriptions as bytes; it knows nothing of records or of what a frame
+//! means. A socket is one of two things: an [`Inlet`], from which messages are received, or an
+//! [`Outlet`], to which they are sent. Both never wait. A thread that owns sockets waits in one
+//! place, [`wait`], on all of them and on a [`Waker`] by which other threads can call it.
+//!
+//! A ZeroMQ message is some frames, an NNG message one: [`Outlet::multipart`] says which, and
+//! whoever knows what the frames mean joins them.
+
+mod endpoint;
+mod message;
+mod socket;
+mod wait;
+mod zmq;
+mod nng;
+mod sp;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use message::{Frame, Message};
+pub use socket::{
+    Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
+    PeerEvent, Sent, SubscriptionEvent, WhenFull, has_encryption, open_inlet, open_outlet,
+};
+pub use wait::{PollSet, Waker, wait};

@@ -1,0 +1,413 @@
+//! NNG sockets through libnng: SUB and PULL to receive from, PUB and PUSH to send to.
+//!
+//! NNG matches subscriptions at the subscriber and keeps no count of them, so the inlet counts
+//! for itself. PUB tells neither when a subscriber's queue is full (it drops that queue's oldest
+//! message) nor when what it holds has gone. A publisher that only connects is therefore served
+//! by [`crate::sp`], which knows both, and lives through a fork besides.
+#![allow(
+    unsafe_code,
+    reason = "nng_stats_* are C interfaces that the nng crate lacks"
+)]
+
+use std::collections::HashMap;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use ::nng::options::protocol::pubsub::{Subscribe, Unsubscribe};
+use ::nng::options::transport::tcp::BoundPort;
+use ::nng::options::{
+    Options as _, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvFd, RecvMaxSize,
+    SendBufferSize,
+};
+use ::nng::{DialerBuilder, ListenerBuilder, PipeEvent, Protocol, Socket};
+
+use crate::endpoint::Endpoint;
+use crate::message::{Frame, Message};
+use crate::socket::{
+    Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
+    PeerEvent, Sent, SubscriptionEvent, Transport, WhenFull,
+};
+use crate::sp::SpOutlet;
+use crate::wait::{PollSet, Waker, wait};
+
+pub(crate) const TRANSPORT: Transport = Transport {
+    schemes: &["nng+tcp", "nng+ipc"],
+    inlet: |kind, attachments, options| Ok(Box::new(NngInlet::open(kind, attachments, options)?)),
+    outlet: open_outlet,
+};
+
+/// NNG keeps at most this many messages in a queue (`SendBufferSize`, `RecvBufferSize`).
+const MAX_QUEUE: usize = 8192;
+
+fn open_outlet(
+    kind: OutletKind,
+    attachments: &[Attachment],
+    options: &Options,
+) -> Result<Box<dyn Outlet>, Error> {
+    let only_connects = attachments
+        .iter()
+        .all(|a| matches!(a, Attachment::Connect(_)));
+    if kind == OutletKind::Publish && only_connects {
+        return Ok(Box::new(SpOutlet::open(attachments, options)));
+    }
+    Ok(Box::new(NngOutlet::open(kind, attachments, options)?))
+}
+
+/// How many peers a socket has, kept by NNG's own threads.
+#[derive(Clone)]
+struct Peers {
+    count: Arc<AtomicUsize>,
+    changed: Waker,
+    seen: usize,
+}
+
+impl Peers {
+    fn watch(socket: &Socket) -> Result<Self, Error> {
+        let peers = Self {
+            count: Arc::default(),
+            changed: Waker::new()?,
+            seen: 0,
+        };
+        let (count, changed) = (peers.count.clone(), peers.changed.clone());
+        let watch = move |_, event| {
+            match event {
+                PipeEvent::AddPost => count.fetch_add(1, Ordering::Relaxed),
+                PipeEvent::RemovePost => {
+                    // A pipe that was never added is removed as well.
+                    let less = |peers: usize| Some(peers.saturating_sub(1));
+                    count
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+                        .unwrap_or(0)
+                }
+                _ => return,
+            };
+            changed.wake();
+        };
+        socket.pipe_notify(watch).map_err(broken)?;
+        Ok(peers)
+    }
+
+    /// How many there were at the last call and how many there are now.
+    fn look(&mut self) -> (usize, usize) {
+        self.changed.clear();
+        let now = self.count.load(Ordering::Relaxed);
+        (std::mem::replace(&mut self.seen, now), now)
+    }
+}
+
+fn attach(
+    socket: &Socket,
+    attachments: &[Attachment],
+    options: &Options,
+) -> Result<Vec<Endpoint>, Error> {
+    attachments
+        .iter()
+        .map(|attachment| match attachment {
+            Attachment::Bind(endpoint) => listen(socket, endpoint, options),
+            Attachment::Connect(endpoint) => dial(socket, endpoint, options),
+        })
+        .collect()
+}
+
+/// The URL as NNG writes it: without `nng+`, and with no host for every interface.
+fn url(endpoint: &Endpoint) -> String {
+    let text = endpoint.to_string();
+    text.trim_start_matches("nng+")
+        .replacen("tcp://*:", "tcp://0.0.0.0:", 1)
+}
+
+fn listen(socket: &Socket, endpoint: &Endpoint, options: &Options) -> Result<Endpoint, Error> {
+    let at = |error| at_endpoint(error, endpoint);
+    let builder = ListenerBuilder::new(socket, &url(endpoint)).map_err(at)?;
+    builder
+        .set_opt::<RecvMaxSize>(options.max_frame)
+        .map_err(at)?;
+    let listener = builder.start().map_err(|(_, error)| at(error))?;
+    match endpoint.port() {
+        Some(0) => Ok(endpoint.with_port(listener.get_opt::<BoundPort>().map_err(at)?)),
+        _ => Ok(endpoint.clone()),
+    }
+}
+
+fn dial(socket: &Socket, endpoint: &Endpoint, options: &Options) -> Result<Endpoint, Error> {
+    let at = |error| at_endpoint(error, endpoint);
+    let builder = DialerBuilder::new(socket, &url(endpoint)).map_err(at)?;
+    builder
+        .set_opt::<RecvMaxSize>(options.max_frame)
+        .map_err(at)?;
+    builder
+        .set_opt::<ReconnectMinTime>(Some(options.reconnect_min))
+        .map_err(at)?;
+    builder
+        .set_opt::<ReconnectMaxTime>(Some(options.reconnect_max))
+        .map_err(at)?;
+    builder.start(true).map_err(|(_, error)| at(error))?;
+    Ok(endpoint.clone())
+}
+
+fn at_endpoint(error: ::nng::Error, endpoint: &Endpoint) -> Error {
+    let kind = match error {
+        ::nng::Error::AddressInUse => ErrorKind::InUse,
+        _ => ErrorKind::Unusable,
+    };
+    Error {
+        kind,
+        endpoint: Some(endpoint.clone()),
+        source: Box::new(error),
+    }
+}
+
+fn broken(error: ::nng::Error) -> Error {
+    Error {
+        kind: ErrorKind::Broken,
+        endpoint: None,
+        source: Box::new(error),
+    }
+}
+
+fn queue(messages: usize) -> i32 {
+    messages.clamp(1, MAX_QUEUE) as i32
+}
+
+struct NngInlet {
+    socket: Socket,
+    readable: RawFd,
+    subscriptions: HashMap<Vec<u8>, usize>,
+    peers: Option<Peers>,
+    endpoints: Vec<Endpoint>,
+}
+
+impl NngInlet {
+    fn open(kind: InletKind, attachments: &[Attachment], options: &Options) -> Result<Self, Error> {
+        let protocol = match kind {
+            InletKind::Subscribe | InletKind::Forward => Protocol::Sub0,
+            InletKind::Pull => Protocol::Pull0,
+        };
+        let socket = Socket::new(protocol).map_err(broken)?;
+        if protocol == Protocol::Sub0 {
+            let size = queue(options.receive_queue);
+            socket.set_opt::<RecvBufferSize>(size).map_err(broken)?;
+        }
+        let peers = if options.watch_peers {
+            Some(Peers::watch(&socket)?)
+        } else {
+            None
+        };
+        let readable = socket.get_opt::<RecvFd>().map_err(broken)?;
+        let endpoints = attach(&socket, attachments, options)?;
+        Ok(Self {
+            socket,
+            readable,
+            subscriptions: HashMap::new(),
+            peers,
+            endpoints,
+        })
+    }
+}
+
+impl Inlet for NngInlet {
+    fn receive(&mut self) -> Result<Option<Message>, Error> {
+        match self.socket.try_recv() {
+            Ok(message) => Ok(Some([Frame::from_nng(message)].into_iter().collect())),
+            Err(::nng::Error::TryAgain) => Ok(None),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    fn subscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
+        let count = self.subscriptions.entry(prefix.to_vec()).or_default();
+        *count += 1;
+        if *count > 1 {
+            return Ok(());
+        }
+        self.socket
+            .set_opt::<Subscribe>(prefix.to_vec())
+            .map_err(broken)
+    }
+
+    fn unsubscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
+        match self.subscriptions.get_mut(prefix) {
+            Some(count) if *count > 1 => {
+                *count -= 1;
+                Ok(())
+            }
+            Some(_) => {
+                self.subscriptions.remove(prefix);
+                self.socket
+                    .set_opt::<Unsubscribe>(prefix.to_vec())
+                    .map_err(broken)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn peer_events(&mut self) -> Vec<PeerEvent> {
+        let Some(peers) = &mut self.peers else {
+            return Vec::new();
+        };
+        let (before, now) = peers.look();
+        let event = if now > before {
+            PeerEvent::Connected
+        } else {
+            PeerEvent::Disconnected
+        };
+        vec![event; now.abs_diff(before)]
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
+        set.add_fd(self.readable, false);
+        if let Some(peers) = &self.peers {
+            peers.changed.poll(set);
+        }
+    }
+}
+
+struct NngOutlet {
+    socket: Socket,
+    kind: OutletKind,
+    peers: Peers,
+    endpoints: Vec<Endpoint>,
+}
+
+impl NngOutlet {
+    fn open(
+        kind: OutletKind,
+        attachments: &[Attachment],
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let protocol = match kind {
+            OutletKind::Publish => Protocol::Pub0,
+            OutletKind::Push => Protocol::Push0,
+        };
+        let socket = Socket::new(protocol).map_err(broken)?;
+        if kind == OutletKind::Publish {
+            socket
+                .set_opt::<SendBufferSize>(queue(options.send_queue))
+                .map_err(broken)?;
+        }
+        let peers = Peers::watch(&socket)?;
+        let endpoints = attach(&socket, attachments, options)?;
+        Ok(Self {
+            socket,
+            kind,
+            peers,
+            endpoints,
+        })
+    }
+
+    /// Bytes that all peers' connections have sent so far, as NNG's statistics tell.
+    fn bytes_sent(&self) -> u64 {
+        sent_statistics(&self.socket)
+    }
+}
+
+impl Outlet for NngOutlet {
+    fn send(&mut self, message: Message) -> Result<Sent, Error> {
+        let body = ::nng::Message::from(message.join().as_slice());
+        match self.socket.try_send(body) {
+            Ok(()) => Ok(Sent::Taken),
+            Err((_, ::nng::Error::TryAgain)) => Ok(Sent::Busy(message)),
+            Err((_, error)) => Err(broken(error)),
+        }
+    }
+
+    fn subscription_events(&mut self) -> Result<Vec<SubscriptionEvent>, Error> {
+        let event = match self.peers.look() {
+            (0, 1..) => SubscriptionEvent::Added(Vec::new()),
+            (1.., 0) => SubscriptionEvent::Removed(Vec::new()),
+            _ => return Ok(Vec::new()),
+        };
+        Ok(if self.kind == OutletKind::Publish {
+            vec![event]
+        } else {
+            Vec::new()
+        })
+    }
+
+    fn multipart(&self) -> bool {
+        false
+    }
+
+    /// NNG's PUB always drops; there is nothing to set.
+    fn set_when_full(&mut self, _when_full: WhenFull) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn is_flushed(&mut self) -> Option<bool> {
+        None
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
+        self.peers.changed.poll(set);
+    }
+
+    /// NNG throws its queues away when it closes, so this waits until no connection has sent
+    /// anything for a moment.
+    fn close(self: Box<Self>, linger: Duration) -> Flushed {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + linger;
+        if self.peers.count.load(Ordering::Relaxed) == 0 {
+            return Flushed::Complete;
+        }
+        let mut sent = self.bytes_sent();
+        while Instant::now() + PAUSE < deadline {
+            drop(wait(&mut PollSet::new(), Some(PAUSE)));
+            let now = self.bytes_sent();
+            if now == sent {
+                return Flushed::Complete;
+            }
+            sent = now;
+        }
+        Flushed::TimedOut
+    }
+}
+
+fn sent_statistics(socket: &Socket) -> u64 {
+    use nng_sys::{nng_stat_child, nng_stat_find_socket, nng_stats_free, nng_stats_get};
+    let mut all = std::ptr::null_mut();
+    // SAFETY: nng_stats_get fills `all` with a tree that is ours until nng_stats_free; in between
+    // it is only read, and null children end the walk.
+    unsafe {
+        if nng_stats_get(&mut all) != 0 {
+            return 0;
+        }
+        let socket = nng_stat_find_socket(all, socket.nng_socket());
+        let sum = if socket.is_null() {
+            0
+        } else {
+            sum_sent(nng_stat_child(socket))
+        };
+        nng_stats_free(all);
+        sum
+    }
+}
+
+/// Sums `tx_bytes` over a statistic, its siblings and all below.
+///
+/// # Safety
+/// `stat` is null or part of a tree from `nng_stats_get` that was not freed yet.
+unsafe fn sum_sent(mut stat: *mut nng_sys::nng_stat) -> u64 {
+    let mut sum = 0;
+    while !stat.is_null() {
+        // SAFETY: not null, and the caller vouches for the tree; a name is a C string.
+        unsafe {
+            let name = std::ffi::CStr::from_ptr(nng_sys::nng_stat_name(stat));
+            if name.to_bytes() == b"tx_bytes" {
+                sum += nng_sys::nng_stat_value(stat);
+            }
+            sum += sum_sent(nng_sys::nng_stat_child(stat));
+            stat = nng_sys::nng_stat_next(stat);
+        }
+    }
+    sum
+}
