@@ -25,7 +25,8 @@ pub(crate) struct Cli {
         long,
         value_delimiter = ',',
         value_name = "ENDPOINT",
-        env = "BUS_BROKER_PUBLISHERS"
+        env = "BUS_BROKER_PUBLISHERS",
+        hide_env_values = true
     )]
     #[arg(default_value = "tcp://127.0.0.1:5556,nng+tcp://127.0.0.1:13232")]
     pub(crate) publishers: Vec<String>,
@@ -35,17 +36,23 @@ pub(crate) struct Cli {
         long,
         value_delimiter = ',',
         value_name = "ENDPOINT",
-        env = "BUS_BROKER_SUBSCRIBERS"
+        env = "BUS_BROKER_SUBSCRIBERS",
+        hide_env_values = true
     )]
     #[arg(default_value = "tcp://127.0.0.1:5557,nng+tcp://127.0.0.1:13233")]
     pub(crate) subscribers: Vec<String>,
 
     /// Messages held for a subscriber that does not take them as fast as they come
     #[arg(long, value_name = "MESSAGES", default_value_t = 1000)]
-    #[arg(env = "BUS_BROKER_SUBSCRIBER_QUEUE")]
+    #[arg(env = "BUS_BROKER_SUBSCRIBER_QUEUE", hide_env_values = true)]
     pub(crate) subscriber_queue: usize,
 
     /// Keep messages that cannot be read in this file, a JSON object a line
-    #[arg(long, value_name = "PATH", env = "BUS_BROKER_REJECT_FILE")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "BUS_BROKER_REJECT_FILE",
+        hide_env_values = true
+    )]
     pub(crate) reject_file: Option<PathBuf>,
 }

@@ -169,9 +169,14 @@ impl Hub {
                 self.fanout.send(message, from)?;
                 u64::from(records)
             }
-            Ok(Translated::Native(native)) => {
+            Ok(Translated::Native {
+                introduction,
+                message,
+            }) => {
                 self.summary.foreign += 1;
-                self.fanout.send_native(native, from)?;
+                for native in introduction.into_iter().chain([message]) {
+                    self.fanout.send_native(native, from)?;
+                }
                 1
             }
             Err(malformed) => {

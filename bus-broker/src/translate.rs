@@ -12,6 +12,10 @@ use logbus_schemas::wire::sequence::Numbering;
 use logbus_schemas::wire::{Flags, Header, Identity, SenderId};
 
 /// A message as it goes on.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives for one call, and the large one is the rare one"
+)]
 pub(crate) enum Translated {
     /// It was native: send it as it came.
     AsItIs {
@@ -19,7 +23,12 @@ pub(crate) enum Translated {
         records: u32,
     },
     /// It was foreign, and this is what it says.
-    Native(NativeMessage),
+    Native {
+        /// Goes first: names the broker to whoever hears of this topic for the first time.
+        introduction: Option<NativeMessage>,
+        /// The record.
+        message: NativeMessage,
+    },
 }
 
 /// A message in its three parts.
@@ -70,12 +79,20 @@ impl Translator {
                         (codec::JSON, payload)
                     }
                 };
+                let introduction = self
+                    .numbers
+                    .is_new(topic.as_str())
+                    .then(|| self.heartbeat(topic.clone(), Flags::HEARTBEAT));
                 let header = self.numbers.number_as(codec, &topic, 1, process::now());
-                Ok(Translated::Native(NativeMessage {
+                let message = NativeMessage {
                     topic,
                     header,
                     payload,
-                }))
+                };
+                Ok(Translated::Native {
+                    introduction,
+                    message,
+                })
             }
         }
     }
@@ -136,7 +153,7 @@ mod tests {
 
     fn translate(translator: &mut Translator, frames: &[&[u8]]) -> NativeMessage {
         match translator.translate(frames).unwrap() {
-            Translated::Native(message) => message,
+            Translated::Native { message, .. } => message,
             Translated::AsItIs { .. } => panic!("a foreign message passed as it is"),
         }
     }
@@ -186,12 +203,15 @@ mod tests {
     #[test]
     fn each_topic_is_introduced_and_at_the_end_said_goodbye_to() {
         let mut broker = Translator::new("bus-broker");
-        translate(&mut broker, &[b"{\"name\":\"a\",\"msg\":\"x\"}"]);
-        let introductions = broker.heartbeats();
-        assert_eq!(introductions.len(), 1);
-        assert!(broker.heartbeats().is_empty());
+        let dict: &[&[u8]] = &[b"{\"name\":\"a\",\"msg\":\"x\"}"];
+        let introduced = |translated| match translated {
+            Ok(Translated::Native { introduction, .. }) => introduction.is_some(),
+            _ => false,
+        };
+        assert!(introduced(broker.translate(dict)));
+        assert!(!introduced(broker.translate(dict)));
         let goodbyes = broker.goodbyes();
         assert!(goodbyes[0].header.flags.is_goodbye());
-        assert_eq!(goodbyes[0].header.sequence, 1);
+        assert_eq!(goodbyes[0].header.sequence, 2);
     }
 }

@@ -25,6 +25,13 @@ mod sender;
 mod subscriptions;
 mod stats;
 mod stamp;
+#[cfg(any(feature = "log", feature = "tracing"))]
+mod fields;
+#[cfg(feature = "log")]
+pub mod log;
+#[cfg(feature = "tracing")]
+pub mod tracing;
+pub mod panic;
 
 pub use config::{Config, Overflow};
 pub use logbus_transport::{Endpoint, Error};

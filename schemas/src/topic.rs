@@ -204,10 +204,10 @@ mod tests {
 
         #[test]
         fn the_socket_lets_through_whatever_matches(topic in "[a-c.]{1,6}", wanted in "[a-c.]{0,4}") {
-            if let (Ok(topic), Ok(filter)) = (Topic::new(&topic), TopicFilter::parse(&wanted)) {
-                if filter.matches(topic.as_str()) {
-                    prop_assert!(topic.as_str().as_bytes().starts_with(filter.prefix()));
-                }
+            if let (Ok(topic), Ok(filter)) = (Topic::new(&topic), TopicFilter::parse(&wanted))
+                && filter.matches(topic.as_str())
+            {
+                prop_assert!(topic.as_str().as_bytes().starts_with(filter.prefix()));
             }
         }
     }

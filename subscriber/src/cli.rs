@@ -28,7 +28,8 @@ pub struct Cli {
         long,
         value_delimiter = ',',
         value_name = "TOPIC",
-        env = "LOGSUB_TOPICS"
+        env = "LOGSUB_TOPICS",
+        hide_env_values = true
     )]
     #[arg(help_heading = "Bus")]
     pub topics: Vec<String>,
@@ -41,7 +42,8 @@ pub struct Cli {
         long,
         value_delimiter = ',',
         value_name = "ENDPOINT",
-        env = "LOGSUB_BIND"
+        env = "LOGSUB_BIND",
+        hide_env_values = true
     )]
     #[arg(help_heading = "Bus")]
     pub bind: Vec<String>,
@@ -51,7 +53,8 @@ pub struct Cli {
         long,
         value_delimiter = ',',
         value_name = "ENDPOINT",
-        env = "LOGSUB_CONNECT"
+        env = "LOGSUB_CONNECT",
+        hide_env_values = true
     )]
     #[arg(help_heading = "Bus")]
     pub connect: Vec<String>,
@@ -61,7 +64,8 @@ pub struct Cli {
         long,
         value_name = "BYTES",
         default_value = "16MiB",
-        env = "LOGSUB_MAX_MESSAGE"
+        env = "LOGSUB_MAX_MESSAGE",
+        hide_env_values = true
     )]
     #[arg(help_heading = "Bus")]
     pub max_message: String,
@@ -71,6 +75,7 @@ pub struct Cli {
         long,
         value_name = "PATH",
         env = "LOGSUB_REJECT_FILE",
+        hide_env_values = true,
         help_heading = "Bus"
     )]
     pub reject_file: Option<PathBuf>,
@@ -81,6 +86,7 @@ pub struct Cli {
         long,
         value_name = "LEVEL",
         env = "LOGSUB_LEVEL",
+        hide_env_values = true,
         help_heading = "Filters"
     )]
     #[arg(overrides_with = "level")]
@@ -93,6 +99,7 @@ pub struct Cli {
     #[arg(long, value_name = "FORMAT", default_value = crate::format::DEFAULT_FORMAT)]
     #[arg(
         env = "LOGSUB_FORMAT",
+        hide_env_values = true,
         help_heading = "Output",
         overrides_with = "format"
     )]
@@ -103,6 +110,7 @@ pub struct Cli {
         long,
         value_name = "FORMAT",
         env = "LOGSUB_DATEFMT",
+        hide_env_values = true,
         help_heading = "Output"
     )]
     #[arg(overrides_with = "datefmt")]
@@ -113,20 +121,37 @@ pub struct Cli {
         long,
         value_name = "PATH",
         env = "LOGSUB_FILE",
+        hide_env_values = true,
         help_heading = "Output"
     )]
     #[arg(overrides_with = "file")]
     pub file: Option<PathBuf>,
 
     /// Write nothing to standard output
-    #[arg(long, env = "LOGSUB_NO_CONSOLE", help_heading = "Output")]
+    #[arg(
+        long,
+        env = "LOGSUB_NO_CONSOLE",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
     pub no_console: bool,
 
     /// Say at the end what came and what did not, a line a sender
-    #[arg(long, env = "LOGSUB_STATS", help_heading = "Output")]
+    #[arg(
+        long,
+        env = "LOGSUB_STATS",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
     pub stats: bool,
 
     /// Show also which senders join and end
-    #[arg(short, long, env = "LOGSUB_VERBOSE", help_heading = "Output")]
+    #[arg(
+        short,
+        long,
+        env = "LOGSUB_VERBOSE",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
     pub verbose: bool,
 }

@@ -180,7 +180,7 @@ impl Decoder {
     ) -> Result<(), Malformed> {
         let verdict = self.ledger.records(topic, header, now, &mut self.notices);
         self.pass_notices(out);
-        let new = match verdict {
+        let new: Vec<Range<u32>> = match verdict {
             Verdict::All => vec![0..header.count],
             Verdict::Only(new) => new,
         };

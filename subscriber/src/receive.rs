@@ -40,7 +40,7 @@ enum Source {
     /// Sockets of its own.
     Inlets(Vec<Named>),
     /// The bus of this machine.
-    Bus(Places, Attached),
+    Bus(Box<(Places, Attached)>),
 }
 
 struct Named {
@@ -66,7 +66,7 @@ impl Receiving {
             let places = Places::standard()?;
             let attached = places.attach(&tap, &say)?;
             say(&describe(&attached));
-            Source::Bus(places, attached)
+            Source::Bus(Box::new((places, attached)))
         } else {
             Source::Inlets(open_each(attachments, &tap, &say)?)
         };
@@ -157,7 +157,10 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
     fn run(self, source: Source) {
         let result = match source {
             Source::Inlets(mut inlets) => self.pump(&mut inlets, false).map(|_| ()),
-            Source::Bus(places, attached) => self.follow(&places, attached),
+            Source::Bus(bus) => {
+                let (places, attached) = *bus;
+                self.follow(&places, attached)
+            }
         };
         if let Err(error) = result {
             (self.say)(&format!("receiving has stopped: {error}"));

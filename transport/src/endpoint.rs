@@ -163,6 +163,7 @@ fn check_tcp(address: &str) -> Result<(), String> {
 fn check_path(path: &str) -> Result<(), String> {
     match path.len() {
         0 => Err("it has no path".to_owned()),
+        1 if path == "*" => Err("* is no path".to_owned()),
         1..=MAX_PATH => Ok(()),
         long => Err(format!(
             "its path has {long} bytes; a Unix socket's has at most {MAX_PATH}"
@@ -199,6 +200,7 @@ mod tests {
             ("tcp://localhost:70000", "above 65535"),
             ("tcp://::1:5556", "in brackets"),
             ("ipc://", "no path"),
+            ("ipc://*", "* is no path"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(problem) && error.contains(text), "{error}");

@@ -101,6 +101,10 @@ impl Default for Options {
 /// What became of a message.
 #[derive(Debug)]
 #[must_use]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a refused message is given back as it was, unboxed"
+)]
 pub enum Sent {
     /// The socket has it.
     Taken,
@@ -225,14 +229,18 @@ impl std::error::Error for Error {
     }
 }
 
+/// How a socket is opened.
+pub(crate) type Open<Kind, Socket> =
+    fn(Kind, &[Attachment], &Options) -> Result<Box<Socket>, Error>;
+
 /// A way to carry frames: one row of the table, one file.
 pub(crate) struct Transport {
     /// How its endpoints begin, e.g. `tcp` or `nng+tcp`.
     pub(crate) schemes: &'static [&'static str],
     /// Opens a socket to receive from.
-    pub(crate) inlet: fn(InletKind, &[Attachment], &Options) -> Result<Box<dyn Inlet>, Error>,
+    pub(crate) inlet: Open<InletKind, dyn Inlet>,
     /// Opens a socket to send to.
-    pub(crate) outlet: fn(OutletKind, &[Attachment], &Options) -> Result<Box<dyn Outlet>, Error>,
+    pub(crate) outlet: Open<OutletKind, dyn Outlet>,
 }
 
 /// Every transport.

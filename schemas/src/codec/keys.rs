@@ -1,4 +1,7 @@
 //! The keys that nearly every record has, ready-made: a hit costs one comparison and no checking.
+//!
+//! Both codecs ask here first. A key that is not here is read in the ordinary way; whether it is
+//! found makes no difference to what is read.
 
 use std::sync::LazyLock;
 

@@ -24,8 +24,11 @@ pub struct Codec {
     /// Its name in options and messages.
     pub name: &'static str,
     encode: fn(&Record, &mut Vec<u8>),
-    decode: fn(&[u8]) -> Result<(Record, usize), CodecError>,
+    decode: Decode,
 }
+
+/// Reads one record at the start of the bytes, and says how many of them it took.
+type Decode = fn(&[u8]) -> Result<(Record, usize), CodecError>;
 
 /// UTF-8 JSON, an object a line, with the bare `NaN`, `Infinity` and `-Infinity` of Python's
 /// `json` module.

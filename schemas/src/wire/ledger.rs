@@ -54,11 +54,11 @@ impl fmt::Display for Sender {
 pub enum Notice {
     /// A sender was heard for the first time and said who it is.
     Joined(Arc<Sender>),
-    /// A sender began that takes the place of one that ended: same host and program.
+    /// A sender began that takes the place of one that fell silent: same host and program.
     Restarted {
         /// The new one.
         sender: Arc<Sender>,
-        /// The one that ended.
+        /// The one that fell silent.
         previous: Arc<Sender>,
     },
     /// A sender said goodbye.
@@ -382,7 +382,7 @@ impl Ledger {
         let previous = self
             .senders
             .values_mut()
-            .filter(|account| account.state != State::Live && !account.succeeded)
+            .filter(|account| account.state == State::Silent && !account.succeeded)
             .filter(|account| account.sender.is_same_service(&sender))
             .max_by_key(|account| account.last_heard);
         match previous {

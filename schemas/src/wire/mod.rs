@@ -99,6 +99,8 @@ pub enum WireError {
     Version(u8),
     /// A codec that this program does not know.
     Codec(u8),
+    /// Sequence numbers that leave the range of u64.
+    Sequence(u64),
     /// The topic is none.
     Topic(TopicError),
     /// The payload is not what the header says.
@@ -125,6 +127,12 @@ impl fmt::Display for WireError {
                 )
             }
             WireError::Codec(id) => write!(f, "native message with unknown codec {id}"),
+            WireError::Sequence(first) => {
+                write!(
+                    f,
+                    "native message whose sequence numbers, from {first}, leave their range"
+                )
+            }
             WireError::Topic(error) => write!(f, "native message with a bad topic: {error}"),
             WireError::Payload(error) => write!(f, "native payload: {error}"),
             WireError::Count { said, found } => {

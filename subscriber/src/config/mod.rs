@@ -40,7 +40,7 @@ impl Config {
     /// Resolves a command line; an error names every problem it has.
     pub fn resolve(cli: Cli) -> anyhow::Result<Self> {
         let mut problems = Problems::default();
-        let topics = problems.each("--topics", &cli.topics, |text| TopicFilter::parse(text));
+        let topics = problems.each("--topics", &cli.topics, TopicFilter::parse);
         let bind = problems.each("--bind", &cli.bind, |text| text.parse::<Endpoint>());
         let connect = problems.each("--connect", &cli.connect, |text| text.parse::<Endpoint>());
         let level = cli.level.iter().cloned().collect::<Vec<_>>();

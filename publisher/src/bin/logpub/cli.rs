@@ -25,7 +25,7 @@ pub(crate) struct Cli {
     pub(crate) common: Common,
 
     /// Lines that are JSON objects are records
-    #[arg(long, env = "LOGPUB_JSON")]
+    #[arg(long, env = "LOGPUB_JSON", hide_env_values = true)]
     pub(crate) json: bool,
 
     /// The message; without one, standard input is read
@@ -39,7 +39,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// The topic and logger's name [default: logpub; with run, the program's name]
-    #[arg(short, long, value_name = "TOPIC", env = "LOGPUB_TOPIC")]
+    #[arg(
+        short,
+        long,
+        value_name = "TOPIC",
+        env = "LOGPUB_TOPIC",
+        hide_env_values = true
+    )]
     pub(crate) topic: Option<String>,
 
     /// debug, info, warning, error, critical or a number
@@ -48,7 +54,8 @@ pub(crate) struct Common {
         long,
         value_name = "LEVEL",
         default_value = "info",
-        env = "LOGPUB_LEVEL"
+        env = "LOGPUB_LEVEL",
+        hide_env_values = true
     )]
     pub(crate) level: String,
 
@@ -57,7 +64,8 @@ pub(crate) struct Common {
         long,
         value_delimiter = ',',
         value_name = "ENDPOINT",
-        env = "LOGPUB_CONNECT"
+        env = "LOGPUB_CONNECT",
+        hide_env_values = true
     )]
     pub(crate) connect: Vec<String>,
 
@@ -66,7 +74,8 @@ pub(crate) struct Common {
         long,
         value_name = "SECONDS",
         default_value_t = 5.0,
-        env = "LOGPUB_LINGER"
+        env = "LOGPUB_LINGER",
+        hide_env_values = true
     )]
     pub(crate) linger: f64,
 }
@@ -82,7 +91,7 @@ pub(crate) enum Command {
         common: Common,
 
         /// Print the lines here as well
-        #[arg(long, env = "LOGPUB_TEE")]
+        #[arg(long, env = "LOGPUB_TEE", hide_env_values = true)]
         tee: bool,
 
         /// The program and its arguments

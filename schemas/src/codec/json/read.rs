@@ -1,4 +1,7 @@
 //! Reads JSON as Python's `json` module does, in one pass over the bytes.
+//!
+//! Any bytes are a value or an error that says where; time and memory are linear in their number,
+//! and the stack is bounded by the nesting limit. What a record is, the module above knows.
 
 use std::borrow::Cow;
 
@@ -294,8 +297,12 @@ impl<'a> Reader<'a> {
     }
 
     fn utf8(&self, start: usize, end: usize) -> Result<&'a str, CodecError> {
-        std::str::from_utf8(&self.bytes[start..end])
-            .map_err(|error| fail_at(CodecErrorKind::NotUtf8, start + error.valid_up_to()))
+        std::str::from_utf8(&self.bytes[start..end]).map_err(|error| {
+            if end == self.bytes.len() && error.error_len().is_none() {
+                return fail_at(CodecErrorKind::Truncated, end);
+            }
+            fail_at(CodecErrorKind::NotUtf8, start + error.valid_up_to())
+        })
     }
 
     pub(super) fn skip_space(&mut self) {

@@ -1,4 +1,6 @@
-//! Runs of bytes that need no second look: found eight at a time, since a log record is mostly text.
+//! Runs of bytes that need no second look, found eight at a time: a log record is mostly text.
+//!
+//! Nothing is read beyond the slice that is given, and nothing is said of what follows a run.
 
 /// How many bytes come before the first quote or backslash.
 pub(super) fn to_read(bytes: &[u8]) -> usize {

@@ -1,4 +1,7 @@
 //! Writes values as JSON that Python's `json` module reads as the same values.
+//!
+//! What is written is on one line, is UTF-8 and can be read by [`super::read`], whatever the value.
+//! It is what Python would write with `ensure_ascii=False` and without spaces, byte for byte.
 
 use std::io::Write;
 
@@ -24,7 +27,7 @@ pub(in crate::codec) fn key_text(key: &Value) -> CompactString {
     match key {
         Value::Str(text) => return text.clone(),
         Value::Bytes(bytes) => return CompactString::from_utf8_lossy(bytes),
-        Value::Ext(kind, bytes) => return ext_text(*kind, bytes).into(),
+        Value::Ext(kind, bytes) => return ext_text(key, *kind, bytes).into(),
         Value::Map(_) => return CompactString::const_new(DEEPER_MAP),
         Value::List(items) => write_list(items, MAX_DEPTH, &mut text),
         number_or_name => write_nested(number_or_name, 0, &mut text),
@@ -49,7 +52,7 @@ fn write_nested(value: &Value, depth: usize, out: &mut Vec<u8>) {
         Value::Float(x) => write_float(*x, out),
         Value::Str(text) => write_text(text, out),
         Value::Bytes(_) => write_text(&repr(value), out),
-        Value::Ext(kind, bytes) => write_text(&ext_text(*kind, bytes), out),
+        Value::Ext(kind, bytes) => write_text(&ext_text(value, *kind, bytes), out),
         Value::List(_) if depth >= MAX_DEPTH => write_text(DEEPER_LIST, out),
         Value::Map(_) if depth >= MAX_DEPTH => write_text(DEEPER_MAP, out),
         Value::List(items) => write_list(items, depth + 1, out),
@@ -98,31 +101,39 @@ fn write_digits(digits: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a float as Python's `repr` does, which always reads back as the same float: with a
-/// point, an exponent of two digits or more, or by name.
+/// Writes a float as Python's `json` module does, which always reads back as the same float.
 fn write_float(x: f64, out: &mut Vec<u8>) {
-    if x.is_nan() {
-        return out.extend_from_slice(b"NaN");
+    match x {
+        _ if x.is_nan() => out.extend_from_slice(b"NaN"),
+        f64::INFINITY => out.extend_from_slice(b"Infinity"),
+        f64::NEG_INFINITY => out.extend_from_slice(b"-Infinity"),
+        _ => write_finite(x, out),
     }
-    if x.is_infinite() {
-        return out.extend_from_slice(if x > 0.0 { b"Infinity" } else { b"-Infinity" });
+}
+
+/// Writes the fewest digits that read back as `x`, as `float.__repr__` does: with an exponent of
+/// two digits or more from 1e16 up and below 0.0001. Where two such numbers are equally near, ryu
+/// takes the even one, as Python does, and Rust's own formatting the other.
+fn write_finite(x: f64, out: &mut Vec<u8>) {
+    let mut buffer = ryu::Buffer::new();
+    let shortest = buffer.format_finite(x);
+    let small = x != 0.0 && x.abs() < 1e-4;
+    match shortest.split_once('e') {
+        None if small => write_exponent(&format!("{x:e}"), out),
+        None => out.extend_from_slice(shortest.as_bytes()),
+        Some(_) => write_exponent(shortest, out),
     }
-    let start = out.len();
-    // Rust turns to exponents where Python does, and writes them as e16 and e-5 for e+16 and e-05.
-    write!(out, "{x:?}").ok();
-    let Some(e) = out[start..].iter().rposition(|byte| *byte == b'e') else {
-        return;
+}
+
+/// Writes `1e16` as `1e+16`, and `1e-5` as `1e-05`.
+fn write_exponent(number: &str, out: &mut Vec<u8>) {
+    let (mantissa, exponent) = number.split_once('e').unwrap_or((number, "0"));
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent),
     };
-    let exponent = out.split_off(start + e + 1);
-    let (sign, digits) = match exponent.as_slice() {
-        [b'-', digits @ ..] => (b'-', digits),
-        digits => (b'+', digits),
-    };
-    out.push(sign);
-    if digits.len() < 2 {
-        out.push(b'0');
-    }
-    out.extend_from_slice(digits);
+    // Writing to a vector cannot fail.
+    write!(out, "{mantissa}e{sign}{digits:0>2}").ok();
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) {
@@ -160,15 +171,14 @@ fn repr(value: &Value) -> String {
     text
 }
 
-fn ext_text(kind: i8, bytes: &[u8]) -> String {
-    match msgpack::timestamp(kind, bytes).and_then(|(seconds, ns)| iso_8601(seconds, ns)) {
-        Some(text) => text,
-        None => format!("ext({kind}, {})", repr(&Value::Bytes(bytes.into()))),
-    }
+fn ext_text(value: &Value, kind: i8, bytes: &[u8]) -> String {
+    msgpack::timestamp(kind, bytes)
+        .and_then(|(seconds, ns)| iso_8601(seconds, ns))
+        .unwrap_or_else(|| repr(value))
 }
 
 /// `2026-11-20T20:44:15.847165Z`, with three, six or nine digits behind the point where it needs
-/// them; `None` outside the years 0 to 9999.
+/// them; `None` outside the years 1 to 9999, which are all that Python's `datetime` knows.
 fn iso_8601(seconds: i64, ns: u32) -> Option<String> {
     let (year, month, day) = date_of(seconds.div_euclid(86_400))?;
     let second = seconds.rem_euclid(86_400);
@@ -187,8 +197,9 @@ fn iso_8601(seconds: i64, ns: u32) -> Option<String> {
 /// Year, month and day of a day counted from 1970-01-01: H. Hinnant, "chrono-Compatible Low-Level
 /// Date Algorithms", `civil_from_days`. Years begin in March there, so that a leap day comes last.
 fn date_of(day: i64) -> Option<(i64, i64, i64)> {
+    /// Of 0000-03-01.
     const DAYS_BEFORE_1970: i64 = 719_468;
-    if !(-DAYS_BEFORE_1970..=2_932_896).contains(&day) {
+    if !(-719_162..=2_932_896).contains(&day) {
         return None;
     }
     let day = day + DAYS_BEFORE_1970;

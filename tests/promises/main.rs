@@ -1,0 +1,15 @@
+//! What logbus promises across processes, one module a promise. One test binary, because every
+//! further one costs a link and hides the list.
+
+/// Nothing that a process says at its start is lost, however short it lives.
+mod start;
+/// After a fork both processes publish, each under its own name.
+mod fork;
+/// Whatever is lost is counted, to the record.
+mod exact_loss;
+/// The bus outlives the process that is the bus.
+mod take_over;
+/// Stock Python senders are understood as they are.
+mod stock_senders;
+/// What the programs say and how they end.
+mod cli;

@@ -1,0 +1,355 @@
+//! A world for one test: a folder, real programs on endpoints of their own, and waiting on what
+//! they say.
+//!
+//! Programs are found beside the test's own executable, where `cargo xtask test` has built them.
+//! Nothing sleeps: a test waits for a line of output, or fails with everything that was said.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must fail"
+)]
+#![allow(missing_docs, reason = "names say it; the readers are tests")]
+
+use std::fmt::Write;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// Longer than anything takes on a slow machine; reached only by a test that fails.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A running program and what it said so far.
+pub struct Program {
+    name: String,
+    child: Child,
+    said: Arc<(Mutex<Vec<String>>, Condvar)>,
+    readers: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Program {
+    pub fn start(program: &str, args: &[&str]) -> Self {
+        Self::start_with(program, args, &[])
+    }
+
+    pub fn start_with(program: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(path_of(program));
+        command.args(args).envs(environment.iter().copied());
+        Self::spawn(program, &mut command)
+    }
+
+    /// A program of the system.
+    pub fn start_path(path: &str, args: &[&str]) -> Self {
+        Self::spawn(path, Command::new(path).args(args))
+    }
+
+    pub fn python(script: &str, args: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("senders")
+            .join(script);
+        let mut command = Command::new(python());
+        command.arg(&script).args(args);
+        Self::spawn("python", &mut command)
+    }
+
+    fn spawn(name: &str, command: &mut Command) -> Self {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let said = Arc::<(Mutex<Vec<String>>, Condvar)>::default();
+        let out: [Box<dyn std::io::Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        let read = |pipe: Box<dyn std::io::Read + Send>| {
+            let said = said.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    said.0.lock().unwrap().push(line);
+                    said.1.notify_all();
+                }
+            })
+        };
+        let readers = out.into_iter().map(read).collect();
+        Self {
+            name: name.to_owned(),
+            child,
+            said,
+            readers,
+        }
+    }
+
+    /// The first line that holds `text`, once it was said.
+    pub fn wait_for(&self, text: &str) -> String {
+        self.wait_for_count(text, 1)
+    }
+
+    /// Waits until that many lines hold `text`; the last of them.
+    pub fn wait_for_count(&self, text: &str, count: usize) -> String {
+        let lines = self.said.0.lock().unwrap();
+        let found = |lines: &Vec<String>| {
+            lines
+                .iter()
+                .filter(|line| line.contains(text))
+                .nth(count - 1)
+                .cloned()
+        };
+        let waiting = |lines: &mut Vec<String>| found(lines).is_none();
+        let (lines, _) = self
+            .said
+            .1
+            .wait_timeout_while(lines, PATIENCE, waiting)
+            .unwrap();
+        found(&lines).unwrap_or_else(|| {
+            panic!(
+                "{} never said {text:?} {count} times, but:\n{}",
+                self.name,
+                shown(&lines)
+            )
+        })
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.said.0.lock().unwrap().clone()
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Writes to its standard input.
+    pub fn say(&mut self, text: &str) {
+        let input = self.child.stdin.as_mut().expect("standard input is open");
+        std::io::Write::write_all(input, text.as_bytes()).expect("it reads");
+    }
+
+    pub fn close_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Waits for the end; everything that was said.
+    pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        drop(self.child.stdin.take());
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} does not end:\n{}",
+                self.name,
+                shown(&self.lines())
+            );
+            let lines = self.said.0.lock().unwrap();
+            drop(self.said.1.wait_timeout(lines, Duration::from_millis(20)));
+        };
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        (status, self.lines())
+    }
+
+    /// Waits for an end that is a success.
+    pub fn succeed(self) -> Vec<String> {
+        let name = self.name.clone();
+        let (status, lines) = self.wait();
+        assert!(
+            status.success(),
+            "{name} ended with {status}:\n{}",
+            shown(&lines)
+        );
+        lines
+    }
+
+    /// Asks for an end, and waits for it.
+    pub fn stop(self) -> Vec<String> {
+        self.signal("-INT");
+        self.succeed()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended already, or the test has failed.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn shown(lines: &[String]) -> String {
+    let mut text = String::new();
+    for line in lines.iter().take(200) {
+        writeln!(text, "  {line}").unwrap();
+    }
+    text
+}
+
+/// Where a program of this workspace was built.
+pub fn path_of(program: &str) -> PathBuf {
+    let beside = std::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join(program);
+    assert!(
+        beside.exists(),
+        "{} is not built; run the tests with: cargo xtask test",
+        beside.display()
+    );
+    beside
+}
+
+fn python() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let python = root.join("target/venv/bin/python");
+    assert!(
+        python.exists(),
+        "no Python with pyzmq and pynng; run the tests with: cargo xtask test"
+    );
+    python
+}
+
+/// The endpoint of a scheme in a line such as `receiving at tcp://127.0.0.1:40001 and …`.
+pub fn endpoint_in(line: &str, scheme: &str) -> String {
+    let begin = format!("{scheme}://");
+    let found = line.split([' ', ',']).find(|word| word.starts_with(&begin));
+    found
+        .unwrap_or_else(|| panic!("no {scheme} endpoint in {line:?}"))
+        .to_owned()
+}
+
+/// A `logsub` that listens on both transports, with more arguments.
+pub struct Logsub {
+    pub program: Program,
+    pub zmq: String,
+    pub nng: String,
+}
+
+impl Logsub {
+    pub fn bound(args: &[&str]) -> Self {
+        let mut all = vec![
+            "--bind",
+            "tcp://127.0.0.1:0,nng+tcp://127.0.0.1:0",
+            "--stats",
+        ];
+        all.extend(args);
+        let program = Program::start("logsub", &all);
+        let zmq = endpoint_in(&program.wait_for("receiving at tcp://"), "tcp");
+        let nng = endpoint_in(&program.wait_for("receiving at nng+tcp://"), "nng+tcp");
+        Self { program, zmq, nng }
+    }
+}
+
+/// A broker on ports of its own.
+pub struct Broker {
+    pub program: Program,
+    pub publishers: [String; 2],
+    pub subscribers: [String; 2],
+}
+
+impl Broker {
+    pub fn start(args: &[&str]) -> Self {
+        let both = "tcp://127.0.0.1:0,nng+tcp://127.0.0.1:0";
+        let mut all = vec!["--publishers", both, "--subscribers", both];
+        all.extend(args);
+        let program = Program::start("bus-broker", &all);
+        let line = program.wait_for("publishers connect to");
+        let (publishers, subscribers) = line.split_once("subscribers to").unwrap();
+        let each = |text| ["tcp", "nng+tcp"].map(|scheme| endpoint_in(text, scheme));
+        Self {
+            publishers: each(publishers),
+            subscribers: each(subscribers),
+            program,
+        }
+    }
+}
+
+/// The sums of a `--stats` table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    pub received: u64,
+    pub lost: u64,
+    pub discarded: u64,
+    pub malformed: u64,
+    pub earlier: u64,
+}
+
+impl Sums {
+    pub fn of(lines: &[String]) -> Self {
+        let line = lines
+            .iter()
+            .find(|line| line.starts_with("all senders"))
+            .expect("a table");
+        let numbers: Vec<u64> = line
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let [
+            received,
+            lost,
+            discarded,
+            _late,
+            _duplicate,
+            malformed,
+            earlier,
+        ] = numbers[..]
+        else {
+            panic!("other columns: {line}")
+        };
+        Self {
+            received,
+            lost,
+            discarded,
+            malformed,
+            earlier,
+        }
+    }
+
+    /// Everything that is accounted for.
+    pub fn all(&self) -> u64 {
+        self.received + self.lost + self.discarded + self.malformed + self.earlier
+    }
+}
+
+/// Four free ports in a row; the first.
+pub fn free_port_base() -> u16 {
+    for _ in 0..200 {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = first.local_addr().unwrap().port();
+        let rest =
+            (1..4).map(|next| TcpListener::bind(("127.0.0.1", base.checked_add(next)?)).ok());
+        if rest.collect::<Option<Vec<_>>>().is_some() {
+            return base;
+        }
+    }
+    panic!("no four free ports in a row");
+}
+
+/// The first line of a file that holds `text`, once it is there.
+pub fn wait_for_file(path: &Path, text: &str) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let content = std::fs::read_to_string(path).unwrap_or_default();
+        if let Some(line) = content.lines().find(|line| line.contains(text)) {
+            return line.to_owned();
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    panic!("{} never held {text:?}", path.display());
+}

@@ -1,0 +1,81 @@
+//! A worker process for the tests: it publishes as it is told, then says what became of it.
+//!
+//! `test-worker ENDPOINT flood TOPICS RECORDS` publishes in turn under some topics from a small
+//! queue, prints `flooded`, and ends when its standard input does. `test-worker ENDPOINT fork`
+//! publishes, forks, and publishes in both processes. The last line is `published N`.
+#![allow(unsafe_code, reason = "fork and _exit are what is tested here")]
+#![allow(clippy::print_stdout, reason = "the tests read it")]
+
+use std::io::Read;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use logbus_publisher::{Config, Publisher, stamped};
+
+const LINGER: Duration = Duration::from_secs(10);
+
+fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let [endpoint, job, rest @ ..] = args.as_slice() else {
+        bail!("ENDPOINT JOB …")
+    };
+    let mut config = Config::connect([endpoint.parse()?]);
+    config.hold = LINGER;
+    config.program = format!("worker-{job}");
+    match (*job, rest) {
+        ("flood", [topics, records]) => flood(config, topics, records.parse()?),
+        ("fork", []) => fork(config),
+        _ => bail!("unknown job {job}"),
+    }
+}
+
+fn flood(mut config: Config, topics: &str, records: u64) -> anyhow::Result<()> {
+    config.queue_records = 5_000;
+    let publisher = Publisher::new(config)?;
+    let topics: Vec<&str> = topics.split(',').collect();
+    let padding = "x".repeat(400);
+    for at in 0..records {
+        let topic = topics[at as usize % topics.len()];
+        publisher.publish(&stamped(topic, 20, &format!("{at} {padding}")));
+        if at % 1_000 == 999 {
+            // Some breath for the sender, so that most of the flood meets the slow subscriber.
+            publisher.flush(Duration::from_millis(20));
+        }
+    }
+    publisher.flush(LINGER);
+    println!("flooded");
+    std::io::stdin()
+        .read_to_end(&mut Vec::new())
+        .context("standard input")?;
+    drop(publisher.shutdown(LINGER));
+    println!("published {records}");
+    Ok(())
+}
+
+fn fork(config: Config) -> anyhow::Result<()> {
+    const EACH: usize = 100;
+    let publisher = Publisher::new(config)?;
+    let publish = |who: &str| {
+        for at in 0..EACH {
+            publisher.publish(&stamped("forked", 20, &format!("{who} {at}")));
+        }
+    };
+    publish("before");
+    // SAFETY: the child calls only what is promised to work after a fork, and _exit.
+    let child = unsafe { libc::fork() };
+    publish(if child == 0 { "child" } else { "parent" });
+    let report = publisher.shutdown(LINGER);
+    if child == 0 {
+        // SAFETY: ends the child at once, without what belongs to the parent.
+        unsafe { libc::_exit(i32::from(!report.is_complete())) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the one child made above.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    if status != 0 || !report.is_complete() {
+        bail!("child ended with {status}, parent with {report:?}");
+    }
+    println!("published {}", 3 * EACH);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The project's own commands: `cargo xtask demo`, `test`, `check`, `tidy`.
+//!
+//! Each installs what it needs itself. This program links none of the libraries it installs, so
+//! it builds on a machine that has Rust and nothing else.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the program that speaks"
+)]
+
+mod setup;
+mod demo;
+mod tidy;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo    install what is needed, build, and show four Python workers and a Rust service
+  test    install what is needed and run all tests
+  check   what a change must pass besides: format, clippy, documentation
+  tidy    the rules of the house: arrows between crates, head comments, paths in documents";
+
+fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let result = match command.as_str() {
+        "demo" => demo::demo(),
+        "test" => test(),
+        "check" => check(),
+        "tidy" => tidy::tidy(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Every test there is. The programs are built first: the tests start them.
+fn test() -> anyhow::Result<()> {
+    setup::install()?;
+    setup::python()?;
+    run(cargo().args(["build", "--workspace", "--bins"]))?;
+    tidy::tidy()?;
+    run(cargo().args(["test", "--workspace"]))
+}
+
+fn check() -> anyhow::Result<()> {
+    setup::install()?;
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    let mut doc = cargo();
+    doc.args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command in the project's folder and fails when it fails.
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command
+        .current_dir(setup::root())
+        .status()
+        .with_context(|| format!("cannot run {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(())
+}

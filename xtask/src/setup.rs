@@ -1,0 +1,86 @@
+//! What the project needs on a machine that has Debian 12, Rust and Python: Debian's libzmq and
+//! libnng, and a Python environment with the stock senders' libraries under `target/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::run;
+
+/// Debian's packages: the file that shows that one is there, and its name.
+const PACKAGES: &[(&str, &str)] = &[
+    ("/usr/include/zmq.h", "libzmq3-dev"),
+    ("/usr/include/nng/nng.h", "libnng-dev"),
+    ("/usr/bin/pkg-config", "pkg-config"),
+    ("/usr/bin/cc", "gcc"),
+];
+/// The libraries of stock senders, as the tests run them.
+const PYTHON_PACKAGES: &[&str] = &["pyzmq==27.3.0", "pynng==0.9.0"];
+
+/// The project's folder.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// The Python of the environment under `target/`.
+pub(crate) fn venv_python() -> PathBuf {
+    root().join("target/venv/bin/python")
+}
+
+/// Installs what is missing of Debian's packages.
+pub(crate) fn install() -> anyhow::Result<()> {
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(file, _)| !Path::new(file).exists())
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    apt_get(&missing)
+}
+
+fn apt_get(packages: &[&str]) -> anyhow::Result<()> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!(
+            "this is no Debian: install {} (libzmq and libnng with headers)",
+            packages.join(", ")
+        );
+    }
+    println!("installing {}", packages.join(", "));
+    run(as_root().args(["apt-get", "update", "-q"]))?;
+    run(as_root()
+        .args(["apt-get", "install", "-y", "-q"])
+        .args(packages))
+}
+
+/// `sudo` where this is not root already.
+fn as_root() -> Command {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|me| {
+        use std::os::unix::fs::MetadataExt;
+        me.uid() == 0
+    });
+    Command::new(if is_root { "env" } else { "sudo" })
+}
+
+/// Makes the Python environment, once.
+pub(crate) fn python() -> anyhow::Result<()> {
+    let complete = root().join("target/venv/complete");
+    let wanted = PYTHON_PACKAGES.join("\n");
+    if std::fs::read_to_string(&complete).is_ok_and(|made| made == wanted) {
+        return Ok(());
+    }
+    let make = || run(Command::new("python3").args(["-m", "venv", "--clear", "target/venv"]));
+    if make().is_err() {
+        // Debian keeps the venv module's pip in a package of its own.
+        apt_get(&["python3", "python3-venv"])?;
+        make()?;
+    }
+    let mut pip = Command::new(venv_python());
+    run(pip
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(PYTHON_PACKAGES))?;
+    Ok(std::fs::write(complete, wanted)?)
+}
