@@ -4,7 +4,7 @@
 //! that come and go, and subscriptions as bytes; it knows nothing of records or of what a frame
 //! means. A socket is one of two things: an [`Inlet`], from which messages are received, or an
 //! [`Outlet`], to which they are sent. Both never wait. A thread that owns sockets waits in one
-//! place, [`wait`], on all of them and on a [`Waker`] by which other threads can call it.
+//! place, [`wait()`], on all of them and on a [`Waker`] by which other threads can call it.
 //!
 //! A ZeroMQ message is some frames, an NNG message one: [`Outlet::multipart`] says which, and
 //! whoever knows what the frames mean joins them.

@@ -159,7 +159,7 @@ pub trait Inlet: Send {
     fn peer_events(&mut self) -> Vec<PeerEvent>;
     /// Where the socket listens or dials, with the real port where 0 was asked for.
     fn endpoints(&self) -> &[Endpoint];
-    /// Adds what [`crate::wait`] must watch to see a message or a peer come.
+    /// Adds what [`crate::wait()`] must watch to see a message or a peer come.
     fn poll<'a>(&'a self, set: &mut PollSet<'a>);
 }
 
@@ -178,7 +178,7 @@ pub trait Outlet: Send {
     fn is_flushed(&mut self) -> Option<bool>;
     /// Where the socket listens or dials, with the real port where 0 was asked for.
     fn endpoints(&self) -> &[Endpoint];
-    /// Adds what [`crate::wait`] must watch to see a subscription come or queued bytes go.
+    /// Adds what [`crate::wait()`] must watch to see a subscription come or queued bytes go.
     fn poll<'a>(&'a self, set: &mut PollSet<'a>);
     /// Sends what was taken and closes, within `linger`.
     fn close(self: Box<Self>, linger: Duration) -> Flushed;

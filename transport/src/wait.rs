@@ -1,7 +1,7 @@
 //! The one place where a thread that owns sockets waits: on all of them, on a [`Waker`] by which
 //! other threads call it, and on a time.
 //!
-//! [`wait`] does not say what is ready. Whoever waited tries all its sockets again, none of which
+//! [`wait()`] does not say what is ready. Whoever waited tries all its sockets again, none of which
 //! ever waits, and so cannot miss anything.
 #![allow(unsafe_code, reason = "eventfd is a C interface")]
 
