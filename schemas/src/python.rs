@@ -78,17 +78,22 @@ pub fn float_repr(x: f64) -> String {
     if x.is_infinite() {
         return if x > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = format!("{x:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        let plain = format!("{x}");
-        return if plain.contains('.') {
-            plain
-        } else {
-            plain + ".0"
-        };
-    }
+    let mut buffer = ryu::Buffer::new();
+    let shortest = buffer.format_finite(x);
+    let (mantissa, exponent) = match shortest.split_once('e') {
+        Some((mantissa, exponent)) => (mantissa.to_owned(), exponent.parse().unwrap_or(0)),
+        // Python writes an exponent already from 1e-05 down, ryu only from 1e-06.
+        None => match shortest.trim_start_matches('-').strip_prefix("0.0000") {
+            Some(digits) if x != 0.0 => {
+                let (first, rest) = digits.split_at(1);
+                let point = if rest.is_empty() { "" } else { "." };
+                let sign = if x < 0.0 { "-" } else { "" };
+                (format!("{sign}{first}{point}{rest}"), -5)
+            }
+            _ => return shortest.to_owned(),
+        },
+    };
+    let exponent: i32 = exponent;
     format!(
         "{mantissa}e{}{:02}",
         if exponent < 0 { '-' } else { '+' },
@@ -179,6 +184,8 @@ mod tests {
             (1e-4, "0.0001"),
             (1e-5, "1e-05"),
             (-0.0, "-0.0"),
+            (-1.25e-5, "-1.25e-05"),
+            (119654556369074.625, "119654556369074.62"),
             (f64::NEG_INFINITY, "-inf"),
         ] {
             assert_eq!(repr(x), shown);

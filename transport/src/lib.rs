@@ -16,6 +16,8 @@ mod wait;
 mod zmq;
 mod nng;
 mod sp;
+#[cfg(test)]
+mod conformance;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use message::{Frame, Message};
