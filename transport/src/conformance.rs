@@ -1,8 +1,9 @@
 //! The promises of a socket, held against every way to carry frames.
 //!
 //! Each test runs over ZeroMQ on TCP and on a Unix socket, and over NNG on both, where the
-//! publisher that connects speaks SP itself. They wait on the sockets, never on the clock alone.
+//! publisher that connects speaks SP itself, and over the in-process twin. They wait on the sockets, never on the clock alone.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::{
@@ -14,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a promise over every row, each with an endpoint to bind.
 fn over_all(promise: impl Fn(Endpoint)) {
+    // A name of its own for each test, because they run at once.
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let memory = NEXT.fetch_add(1, Ordering::Relaxed);
     let dir = tempfile::tempdir().unwrap();
     let (zmq, nng) = (dir.path().join("zmq"), dir.path().join("nng"));
     for text in [
@@ -21,6 +25,7 @@ fn over_all(promise: impl Fn(Endpoint)) {
         format!("ipc://{}", zmq.display()),
         "nng+tcp://127.0.0.1:0".to_owned(),
         format!("nng+ipc://{}", nng.display()),
+        format!("memory://conformance-{memory}"),
     ] {
         promise(text.parse().unwrap());
     }

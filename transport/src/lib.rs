@@ -16,6 +16,8 @@ mod wait;
 mod zmq;
 mod nng;
 mod sp;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 #[cfg(test)]
 mod conformance;
 

@@ -244,7 +244,12 @@ pub(crate) struct Transport {
 }
 
 /// Every transport.
-pub(crate) const TRANSPORTS: &[Transport] = &[crate::zmq::TRANSPORT, crate::nng::TRANSPORT];
+pub(crate) const TRANSPORTS: &[Transport] = &[
+    crate::zmq::TRANSPORT,
+    crate::nng::TRANSPORT,
+    #[cfg(any(test, feature = "memory"))]
+    crate::memory::TRANSPORT,
+];
 
 /// Opens a socket to receive from. All its endpoints are of one transport.
 pub fn open_inlet(

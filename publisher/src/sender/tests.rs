@@ -1,6 +1,12 @@
-//! What batching promises; the rest of the sender is tested on real sockets, in `tests/promises`.
+//! What the sender promises when the network drops, breaks and refuses on command. What it does on
+//! real sockets is told in `tests/promises`.
+
+use logbus_schemas::wire::ledger::{Ledger, Notice, Totals};
+use logbus_transport::memory::Network;
+use logbus_transport::{Inlet, InletKind, open_inlet};
 
 use super::*;
+use crate::{Publisher, stamped};
 
 fn entry(topic: &str, text: &str) -> Entry {
     Entry {
@@ -47,4 +53,113 @@ fn a_message_is_closed_when_it_is_large_enough_and_a_larger_record_goes_alone() 
         batches.iter().map(|batch| batch.taken_bytes).sum::<usize>(),
         10
     );
+}
+
+/// A publisher and its subscriber on a network that the test has in its hands.
+struct World {
+    network: Network,
+    publisher: Publisher,
+    inlet: Box<dyn Inlet>,
+    ledger: Ledger,
+    notices: Vec<Notice>,
+}
+
+impl World {
+    fn new(name: &str, receive_queue: usize) -> Self {
+        let endpoint: Endpoint = format!("memory://{name}").parse().unwrap();
+        let place = [Attachment::Bind(endpoint.clone())];
+        let options = Options {
+            receive_queue,
+            ..Options::default()
+        };
+        let inlet = open_inlet(InletKind::Subscribe, &place, &options).unwrap();
+        let publisher = Publisher::new(Config::connect([endpoint])).unwrap();
+        let (ledger, notices) = (Ledger::new(0), Vec::new());
+        Self {
+            network: Network::named(name),
+            publisher,
+            inlet,
+            ledger,
+            notices,
+        }
+    }
+
+    fn publish(&self, count: usize) {
+        for at in 0..count {
+            self.publisher.publish(&stamped("a", 20, &at.to_string()));
+        }
+    }
+
+    /// Takes what has come into the account.
+    fn receive(&mut self) {
+        while let Some(message) = self.inlet.receive().unwrap() {
+            let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+            let (topic, header) = wire::Native::split(&frames).unwrap().parse().unwrap();
+            if header.flags.is_heartbeat() {
+                self.ledger
+                    .heartbeat(&topic, &header, None, 1, &mut self.notices);
+            } else {
+                self.ledger.records(&topic, &header, 1, &mut self.notices);
+            }
+        }
+    }
+
+    fn totals(mut self) -> Totals {
+        assert_eq!(self.publisher.shutdown(Duration::from_secs(30)).left, 0);
+        self.receive();
+        self.ledger.totals()
+    }
+}
+
+#[test]
+fn records_wait_for_the_first_subscriber() {
+    let mut world = World::new("hold", 1000);
+    world.publish(50);
+    world.inlet.subscribe(b"a").unwrap();
+    let totals = world.totals();
+    assert_eq!((totals.received, totals.lost), (50, 0));
+}
+
+#[test]
+fn what_the_network_loses_is_counted_at_the_other_end() {
+    let mut world = World::new("drop", 1000);
+    world.inlet.subscribe(b"a").unwrap();
+    world.publish(10);
+    assert!(world.publisher.flush(Duration::from_secs(30)));
+    world.network.drop_next(1);
+    world.publish(1);
+    assert!(world.publisher.flush(Duration::from_secs(30)));
+    world.publish(10);
+    let totals = world.totals();
+    assert_eq!(totals.received + totals.lost, 21);
+    assert!(
+        totals.lost <= 1,
+        "a heartbeat may have been the message that was dropped"
+    );
+}
+
+#[test]
+fn records_wait_while_the_connection_is_broken() {
+    let mut world = World::new("break", 1000);
+    world.inlet.subscribe(b"a").unwrap();
+    world.publish(10);
+    assert!(world.publisher.flush(Duration::from_secs(30)));
+    world.network.disconnect();
+    world.publish(10);
+    world.network.reconnect();
+    let totals = world.totals();
+    assert_eq!((totals.received, totals.lost), (20, 0));
+}
+
+#[test]
+fn messages_that_are_delayed_cost_nothing() {
+    let mut world = World::new("delay", 1000);
+    world.inlet.subscribe(b"a").unwrap();
+    world.network.hold();
+    world.publish(10);
+    assert!(world.publisher.flush(Duration::from_secs(30)));
+    world.receive();
+    assert_eq!(world.ledger.totals().received, 0);
+    world.network.release();
+    assert_eq!(world.totals().received, 10);
 }
