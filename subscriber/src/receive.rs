@@ -46,6 +46,8 @@ enum Source {
 struct Named {
     inlet: Box<dyn Inlet>,
     name: Arc<str>,
+    /// Whether the operator wants to hear of its connections: it dials where somebody listens.
+    is_dialling: bool,
 }
 
 /// Why a round of receiving ended.
@@ -129,7 +131,12 @@ fn open_each(
         let (same, other): (Vec<_>, Vec<_>) = left
             .into_iter()
             .partition(|a| a.endpoint().same_transport(first.endpoint()));
-        let mut inlet = open_inlet(InletKind::Subscribe, &same, &Options::default())?;
+        let is_dialling = same.iter().any(|a| matches!(a, Attachment::Connect(_)));
+        let options = Options {
+            watch_peers: is_dialling,
+            ..Options::default()
+        };
+        let mut inlet = open_inlet(InletKind::Subscribe, &same, &options)?;
         // Messages of foreign senders may have no topic to match; theirs is in the record.
         let topicless = dialect::topicless_prefixes().map(<[u8]>::to_vec);
         for prefix in tap.prefixes().into_iter().chain(topicless) {
@@ -140,6 +147,7 @@ fn open_each(
         opened.push(Named {
             inlet,
             name: names.join(",").into(),
+            is_dialling,
         });
         left = other;
     }
@@ -177,7 +185,11 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
                 }
                 Attached::Joined { inlet, owner } => {
                     let name = places_name(&*inlet);
-                    let mut joined = [Named { inlet, name }];
+                    let mut joined = [Named {
+                        inlet,
+                        name,
+                        is_dialling: false,
+                    }];
                     if self.pump(&mut joined, true)? == End::Stopped {
                         return Ok(());
                     }
@@ -215,14 +227,7 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
                 self.drain(inlets)?;
                 return Ok(End::Stopped);
             }
-            let events = inlets
-                .iter_mut()
-                .flat_map(|named| named.inlet.peer_events());
-            if events
-                .collect::<Vec<_>>()
-                .contains(&PeerEvent::Disconnected)
-                && is_bus
-            {
+            if self.hear_peers(inlets) && is_bus {
                 self.drain(inlets)?;
                 return Ok(End::BusGone);
             }
@@ -236,6 +241,24 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
                 self.waker.clear();
             }
         }
+    }
+
+    /// Tells of connections that came and went; says whether any broke.
+    fn hear_peers(&self, inlets: &mut [Named]) -> bool {
+        let mut is_broken = false;
+        for named in inlets {
+            for event in named.inlet.peer_events() {
+                is_broken |= event == PeerEvent::Disconnected;
+                let what = match event {
+                    PeerEvent::Connected => "connected to",
+                    PeerEvent::Disconnected => "dialling again after losing",
+                };
+                if named.is_dialling {
+                    (self.say)(&format!("{what} {}", named.name));
+                }
+            }
+        }
+        is_broken
     }
 
     fn drain(&self, inlets: &mut [Named]) -> Result<(), Error> {

@@ -19,7 +19,7 @@ fn check(transport: usize, topics: &str, wanted: &str, published: u64) {
             "%(lineno)s",
         ],
     );
-    logsub.wait_for("receiving at");
+    logsub.wait_for("connected to");
     let records = RECORDS.to_string();
     let mut worker = Program::start(
         "test-worker",

@@ -7,9 +7,13 @@ mod start;
 mod fork;
 /// Whatever is lost is counted, to the record.
 mod exact_loss;
+/// One slow subscriber is nobody else's trouble.
+mod slow_subscriber;
 /// The bus outlives the process that is the bus.
 mod take_over;
 /// Stock Python senders are understood as they are.
 mod stock_senders;
+/// Files hold whole lines, wherever logrotate moves them.
+mod files;
 /// What the programs say and how they end.
 mod cli;

@@ -92,7 +92,7 @@ fn records_go_from_either_transport_to_either() {
                 "logsub",
                 &["--connect", endpoint, "-t", "x", "--format", "%(message)s"],
             );
-            logsub.wait_for("receiving at");
+            logsub.wait_for("connected to");
             logsub
         })
         .collect();

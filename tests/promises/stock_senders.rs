@@ -24,8 +24,9 @@ fn the_cookbooks_handlers_reach_a_subscriber_that_listens() {
 
     let logsub = Logsub::bound(&["-t", "myapp", "--format", FORMAT]);
     let nng = logsub.nng.trim_start_matches("nng+").to_owned();
-    Program::python("cookbook_nng.py", &["connect", &nng]).succeed();
+    let sender = Program::python("cookbook_nng.py", &["connect", &nng]);
     expect_all(&logsub.program);
+    sender.succeed();
     logsub.program.stop();
 }
 
@@ -44,7 +45,7 @@ fn the_cookbooks_handlers_reach_a_subscriber_through_the_broker() {
             "--stats",
         ],
     );
-    logsub.wait_for("receiving at");
+    logsub.wait_for("connected to");
     Program::python("cookbook_zmq.py", &["connect", &broker.publishers[0]]).succeed();
     expect_all(&logsub);
     let lines = logsub.stop();

@@ -60,3 +60,22 @@ fn a_publisher_outlives_the_bus_and_nothing_it_says_meanwhile_goes_uncounted() {
     let sums = logbus_tests::Sums::of(&second.stop());
     assert_eq!(sums.all(), 3, "{sums:?}");
 }
+
+#[test]
+fn a_publisher_that_holds_the_first_port_is_connected_to() {
+    let base = free_port_base();
+    let publisher = Program::python(
+        "cookbook_zmq.py",
+        &["bind", &format!("tcp://127.0.0.1:{base}")],
+    );
+    publisher.wait_for("tcp://");
+    let base = base.to_string();
+    let environment = [("LOGBUS_PORT_BASE", base.as_str())];
+    let args = ["-t", "myapp", "--format", "%(message)s"];
+    let logsub = Program::start_with("logsub", &args, &environment);
+    logsub.wait_for("is held by another program; connecting to it");
+    logsub.wait_for("this is the bus");
+    logsub.wait_for("GET /orders took 12.345 ms");
+    publisher.succeed();
+    logsub.stop();
+}

@@ -25,9 +25,8 @@ def main():
     connected.wait()
     logging.basicConfig(level=logging.DEBUG, format="%(message)s", handlers=[NNGSocketHandler(socket)])
     log_all(logging.getLogger("myapp"))
-    # NNG drops what it holds when it closes; standard input ends when the test has seen it all,
-    # or at once where nobody waits.
-    threading.Event().wait(1.0)
+    # NNG drops what it holds when it closes; standard input ends when the test has seen it all.
+    sys.stdin.read()
     socket.close()
 
 

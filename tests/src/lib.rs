@@ -346,8 +346,9 @@ pub fn wait_for_file(path: &Path, text: &str) -> String {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         let content = std::fs::read_to_string(path).unwrap_or_default();
-        if let Some(line) = content.lines().find(|line| line.contains(text)) {
-            return line.to_owned();
+        let found = content.lines().find(|line| line.contains(text));
+        if found.is_some() || (text.is_empty() && path.exists()) {
+            return found.unwrap_or_default().to_owned();
         }
         std::thread::park_timeout(Duration::from_millis(5));
     }
