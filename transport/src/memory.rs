@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::socket::{
-    Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
-    PeerEvent, Sent, SubscriptionEvent, Transport, WhenFull,
+    Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, PeerEvent, Sent,
+    SubscriptionEvent, Transport, WhenFull,
 };
 use crate::wait::{PollSet, Waker};
 
