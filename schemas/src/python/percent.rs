@@ -167,6 +167,14 @@ impl Cursor<'_> {
     }
 
     fn conversion(&mut self) -> Result<Conversion, TemplateError> {
+        // Only a bare `%%` is a percent sign; CPython refuses one with flags or a width.
+        if self.peek() == Some('%') {
+            self.take();
+            return Ok(Conversion {
+                kind: '%',
+                ..Conversion::default()
+            });
+        }
         let mut conversion = Conversion {
             key: self.key()?,
             ..Conversion::default()
@@ -195,7 +203,7 @@ impl Cursor<'_> {
         }
         let at = self.at;
         match self.take() {
-            Some(kind) if "diouxXeEfFgGcrsa%".contains(kind) => {
+            Some(kind) if "diouxXeEfFgGcrsa".contains(kind) => {
                 conversion.kind = kind;
                 Ok(conversion)
             }
