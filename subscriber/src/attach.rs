@@ -46,9 +46,9 @@ pub enum Attached {
 }
 
 impl Places {
-    /// The endpoints that everything on a machine uses when nothing else is said. A port base in
-    /// `LOGBUS_PORT_BASE` moves all four, for more than one bus on a machine: 5556, 5557, 5558
-    /// and 5559 above it.
+    /// The endpoints that everything on a machine uses when nothing else is said. A port in
+    /// `LOGBUS_PORT_BASE` moves all four, for more than one bus on a machine: publishers and
+    /// subscribers over ZeroMQ, then over NNG, have that port and the three above it.
     pub fn standard() -> anyhow::Result<Self> {
         let places = Self {
             publishers: broker::DEFAULT_PUBLISHERS.parse()?,
