@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::FalseyValueParser;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +22,8 @@ Exit codes:
 /// bus itself, for publishers and for other subscribers.
 #[derive(Debug, Parser)]
 #[command(name = "logsub", version, after_help = EXAMPLES, max_term_width = 100)]
+// Of a flag that is given twice the last one counts; lists grow.
+#[command(args_override_self = true)]
 pub struct Cli {
     /// Topics to show, each with everything below it; all when not given
     #[arg(
@@ -89,7 +92,6 @@ pub struct Cli {
         hide_env_values = true,
         help_heading = "Filters"
     )]
-    #[arg(overrides_with = "level")]
     pub level: Option<String>,
 
     /// How a line looks, in Python's % style
@@ -97,12 +99,7 @@ pub struct Cli {
     /// Every attribute of Python's LogRecord and every extra has its place, as %(levelname)-8s;
     /// what a record does not have shows as "-".
     #[arg(long, value_name = "FORMAT", default_value = crate::format::DEFAULT_FORMAT)]
-    #[arg(
-        env = "LOGSUB_FORMAT",
-        hide_env_values = true,
-        help_heading = "Output",
-        overrides_with = "format"
-    )]
+    #[arg(env = "LOGSUB_FORMAT", hide_env_values = true, help_heading = "Output")]
     pub format: String,
 
     /// How %(asctime)s looks, for strftime; Python's default when not given
@@ -113,7 +110,6 @@ pub struct Cli {
         hide_env_values = true,
         help_heading = "Output"
     )]
-    #[arg(overrides_with = "datefmt")]
     pub datefmt: Option<String>,
 
     /// Append to this file; it is opened anew when it was moved, and on SIGHUP
@@ -124,7 +120,6 @@ pub struct Cli {
         hide_env_values = true,
         help_heading = "Output"
     )]
-    #[arg(overrides_with = "file")]
     pub file: Option<PathBuf>,
 
     /// Write nothing to standard output
@@ -132,6 +127,7 @@ pub struct Cli {
         long,
         env = "LOGSUB_NO_CONSOLE",
         hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
         help_heading = "Output"
     )]
     pub no_console: bool,
@@ -141,6 +137,7 @@ pub struct Cli {
         long,
         env = "LOGSUB_STATS",
         hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
         help_heading = "Output"
     )]
     pub stats: bool,
@@ -151,6 +148,7 @@ pub struct Cli {
         long,
         env = "LOGSUB_VERBOSE",
         hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
         help_heading = "Output"
     )]
     pub verbose: bool,

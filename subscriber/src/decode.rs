@@ -35,11 +35,21 @@ pub struct Config {
 pub struct Decoder {
     config: Config,
     ledger: Ledger,
-    said: BTreeMap<MalformedKind, u64>,
-    malformed: BTreeMap<MalformedKind, u64>,
+    faults: BTreeMap<MalformedKind, Faults>,
     foreign: u64,
     overflow: u64,
     notices: Vec<ledger::Notice>,
+}
+
+/// Messages of one kind that could not be read.
+#[derive(Default)]
+struct Faults {
+    total: u64,
+    /// Of those: not told yet.
+    untold: u64,
+    /// The first of those not told, as a notice shows it.
+    detail: String,
+    last_told: Option<u64>,
 }
 
 /// What came, and what did not, when all is over.
@@ -63,8 +73,7 @@ impl Decoder {
         Self {
             config,
             ledger: Ledger::new(attached),
-            said: BTreeMap::new(),
-            malformed: BTreeMap::new(),
+            faults: BTreeMap::new(),
             foreign: 0,
             overflow: 0,
             notices: Vec::new(),
@@ -85,6 +94,9 @@ impl Decoder {
     pub fn tick(&mut self, now: u64, out: &mut Vec<Item>) {
         self.ledger.tick(now, &mut self.notices);
         self.pass_notices(out);
+        for (kind, faults) in &mut self.faults {
+            out.extend(faults.tell(*kind, now));
+        }
     }
 
     /// Says that messages were dropped before they came here.
@@ -102,7 +114,11 @@ impl Decoder {
         Summary {
             senders: senders.collect(),
             totals: self.ledger.totals(),
-            malformed: self.malformed.clone(),
+            malformed: self
+                .faults
+                .iter()
+                .map(|(kind, faults)| (*kind, faults.total))
+                .collect(),
             foreign: self.foreign,
             overflow: self.overflow,
         }
@@ -247,23 +263,35 @@ impl Decoder {
         now: u64,
         out: &mut Vec<Item>,
     ) {
-        let Malformed { kind, detail } = malformed;
-        *self.malformed.entry(*kind).or_default() += 1;
         if let Some(rejects) = &mut self.config.rejects {
             rejects.write(now, from, &malformed.to_string(), frames);
         }
-        if self
-            .said
-            .get(kind)
-            .is_none_or(|last| now.saturating_sub(*last) >= NOTICE_EVERY)
-        {
-            self.said.insert(*kind, now);
-            let detail = format!("{detail}; from {from}: {}", dialect::preview(frames));
-            out.push(Item::Notice(Notice::Malformed {
-                kind: *kind,
-                detail,
-            }));
+        let faults = self.faults.entry(malformed.kind).or_default();
+        faults.total += 1;
+        faults.untold += 1;
+        if faults.untold == 1 {
+            let shown = dialect::preview(frames);
+            faults.detail = format!("{}; from {from}: {shown}", malformed.detail);
         }
+        out.extend(faults.tell(malformed.kind, now));
+    }
+}
+
+impl Faults {
+    /// A notice, when there is something to tell and the last one was long enough ago.
+    fn tell(&mut self, kind: MalformedKind, now: u64) -> Option<Item> {
+        let is_time = self
+            .last_told
+            .is_none_or(|last| now.saturating_sub(last) >= NOTICE_EVERY);
+        if self.untold == 0 || !is_time {
+            return None;
+        }
+        self.last_told = Some(now);
+        Some(Item::Notice(Notice::Malformed {
+            kind,
+            count: std::mem::take(&mut self.untold),
+            detail: std::mem::take(&mut self.detail),
+        }))
     }
 }
 

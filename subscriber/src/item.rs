@@ -41,7 +41,9 @@ pub enum Notice {
     Malformed {
         /// What kind of fault.
         kind: MalformedKind,
-        /// The fault, the endpoint and the first bytes.
+        /// How many since the last such notice, this one included.
+        count: u64,
+        /// The fault, the endpoint and the first bytes of one of them.
         detail: String,
     },
     /// Messages that came faster than they could be decoded.
@@ -52,6 +54,11 @@ pub enum Notice {
     /// Records that this handler had no room for.
     Behind {
         /// How many were skipped.
+        records: u64,
+    },
+    /// Records that this handler could not write and had to drop.
+    Unwritten {
+        /// How many were dropped.
         records: u64,
     },
 }
@@ -67,16 +74,35 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::Ledger(notice) => notice.fmt(f),
-            Notice::Malformed { kind, detail } => write!(f, "message discarded: {kind}: {detail}"),
-            Notice::ReceiverFull { messages } => {
-                write!(
-                    f,
-                    "this subscriber was too slow: {messages} messages dropped"
-                )
-            }
-            Notice::Behind { records } => {
-                write!(f, "this handler was too slow: {records} records skipped")
-            }
+            Notice::Malformed {
+                kind,
+                count: 1,
+                detail,
+            } => write!(f, "message discarded: {kind}: {detail}"),
+            Notice::Malformed {
+                kind,
+                count,
+                detail,
+            } => write!(f, "{count} messages discarded: {kind}, for one: {detail}"),
+            Notice::ReceiverFull { messages } => write!(
+                f,
+                "this subscriber was too slow: {} dropped",
+                plural(*messages, "message")
+            ),
+            Notice::Behind { records } => write!(
+                f,
+                "this handler was too slow: {} skipped",
+                plural(*records, "record")
+            ),
+            Notice::Unwritten { records } => write!(
+                f,
+                "this file could not be written: {} dropped",
+                plural(*records, "record")
+            ),
         }
     }
+}
+
+fn plural(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -49,6 +49,8 @@ fn run(config: &Config) -> anyhow::Result<()> {
     let (summary, reports) = pipeline.close();
     if config.stats {
         eprint!("{}", stats::table(&summary, &reports));
+    } else if let Some(line) = stats::loss(&summary, &reports) {
+        say(&line);
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use logbus_transport::{
 };
 
 use crate::attach::{Attached, Places};
+use crate::format::visible;
 
 /// Items in one batch at most.
 pub const BATCH: usize = 1024;
@@ -109,7 +110,9 @@ fn describe(attached: &Attached) -> String {
     };
     match attached {
         Attached::Joined { inlet, owner } => {
-            format!("joined the bus of {owner} at {}", list(inlet.endpoints()))
+            let mut shown = String::new();
+            visible::on_one_line(owner, &mut shown);
+            format!("joined the bus of {shown} at {}", list(inlet.endpoints()))
         }
         Attached::Own(broker) => format!(
             "this is the bus: publishers connect to {}, subscribers to {}",

@@ -1,9 +1,13 @@
-//! The account as people read it: a table with a line for each sender.
+//! The account as people read it: a table with a line for each sender, or one line where there
+//! was loss.
+//!
+//! Names are senders' own words and are shown as a terminal may see them.
 
 use logbus_schemas::wire::ledger::Totals;
 
 use crate::decode::Summary;
 use crate::dispatch::HandlerReport;
+use crate::format::visible;
 
 const HEADINGS: [&str; 7] = [
     "received",
@@ -20,7 +24,7 @@ pub fn table(summary: &Summary, handlers: &[HandlerReport]) -> String {
     let mut rows: Vec<(String, Totals)> = summary
         .senders
         .iter()
-        .map(|(sender, totals)| (sender.to_string(), *totals))
+        .map(|(sender, totals)| (shown(&sender.to_string()), *totals))
         .collect();
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     rows.push(("all senders".to_owned(), summary.totals));
@@ -76,6 +80,47 @@ pub fn table(summary: &Summary, handlers: &[HandlerReport]) -> String {
     text
 }
 
+/// What a run without `--stats` says at its end: one line where records did not arrive, nothing
+/// where all did.
+pub fn loss(summary: &Summary, handlers: &[HandlerReport]) -> Option<String> {
+    let Totals {
+        lost, discarded, ..
+    } = summary.totals;
+    let sum = |count: fn(&HandlerReport) -> u64| handlers.iter().map(count).sum::<u64>();
+    let counts = [
+        (lost, "records lost"),
+        (discarded, "records discarded at source"),
+        (
+            summary.overflow,
+            "messages dropped because they came too fast",
+        ),
+        (
+            summary.malformed.values().sum(),
+            "messages that could not be read",
+        ),
+        (
+            sum(|handler| handler.skipped),
+            "records skipped by handlers",
+        ),
+        (
+            sum(|handler| handler.failed),
+            "records that handlers could not write",
+        ),
+    ];
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn shown(name: &str) -> String {
+    let mut text = String::new();
+    visible::on_one_line(name, &mut text);
+    text
+}
+
 fn columns(totals: &Totals) -> [u64; HEADINGS.len()] {
     let Totals {
         received,
@@ -95,29 +140,72 @@ fn columns(totals: &Totals) -> [u64; HEADINGS.len()] {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_sender_has_a_line_and_numbers_stand_below_their_headings() {
-        let totals = Totals {
+    use logbus_schemas::wire::ledger::Sender;
+    use logbus_schemas::wire::{Identity, SenderId};
+
+    fn summary(program: Option<&str>, totals: Totals) -> Summary {
+        let identity = program.map(|program| Identity {
+            program: program.to_owned(),
+            pid: 613,
+            ..Identity::default()
+        });
+        let id = SenderId(1);
+        Summary {
+            senders: vec![(Sender { id, identity }, totals)],
+            totals,
+            ..Summary::default()
+        }
+    }
+
+    fn lossy() -> Totals {
+        Totals {
             received: 7,
             lost: 17,
             ..Totals::default()
-        };
-        let sender = logbus_schemas::wire::ledger::Sender {
-            id: logbus_schemas::wire::SenderId(1),
-            identity: None,
-        };
-        let summary = Summary {
-            senders: vec![(sender, totals)],
-            totals,
-            ..Summary::default()
-        };
-        let table = table(&summary, &[]);
+        }
+    }
+
+    #[test]
+    fn every_sender_has_a_line_and_numbers_stand_below_their_headings() {
+        let table = table(&summary(None, lossy()), &[]);
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[1].starts_with("sender 0000000000000001"));
         assert_eq!(
             lines[0].find("lost").map(|at| at + 4),
             lines[1].find("17").map(|at| at + 2)
+        );
+    }
+
+    #[test]
+    fn a_sender_cannot_steer_the_terminal_or_forge_a_line_by_its_name() {
+        let table = table(&summary(Some("web\x1b[2J\nall senders"), lossy()), &[]);
+        assert_eq!(table.lines().count(), 3);
+        assert!(
+            table.contains("web\\x1b[2J\\x0aall senders (pid 613)"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn loss_is_one_line_and_no_loss_is_none() {
+        let fine = Totals {
+            received: 7,
+            late: 1,
+            duplicate: 2,
+            earlier: 3,
+            ..Totals::default()
+        };
+        assert_eq!(loss(&summary(None, fine), &[]), None);
+        let report = HandlerReport {
+            name: "file".to_owned(),
+            written: 7,
+            skipped: 3,
+            failed: 0,
+        };
+        assert_eq!(
+            loss(&summary(None, lossy()), &[report]).unwrap(),
+            "17 records lost, 3 records skipped by handlers"
         );
     }
 }

@@ -9,7 +9,7 @@ use logbus_schemas::{Level, TopicFilter};
 use logbus_transport::{Attachment, Endpoint};
 
 use crate::cli::Cli;
-use crate::format::PercentFormat;
+use crate::format::{self, Formatter};
 
 /// Everything a `logsub` needs to know.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Config {
     /// Records below are not shown.
     pub level: Option<Level>,
     /// How a line looks.
-    pub format: PercentFormat,
+    pub format: Box<dyn Formatter>,
     /// The file to append to.
     pub file: Option<PathBuf>,
     /// Whether to write to standard output.
@@ -47,7 +47,7 @@ impl Config {
         let level = problems
             .each("--level", &level, |text| text.parse::<Level>())
             .pop();
-        let format = PercentFormat::parse(&cli.format, cli.datefmt.as_deref());
+        let format = (format::PERCENT.parse)(&cli.format, cli.datefmt.as_deref());
         let format = problems.check("--format", format);
         let max_message = problems.check("--max-message", parse_bytes(&cli.max_message));
         let (Some(format), Some(max_message), []) = (format, max_message, &problems.0[..]) else {
@@ -131,6 +131,42 @@ mod tests {
         let config =
             resolve(&["-t", "a,b", "-t", "c", "--bind", "tcp://*:1,nng+tcp://*:2"]).unwrap();
         assert_eq!((config.topics.len(), config.attachments.len()), (3, 2));
+    }
+
+    #[test]
+    fn of_what_is_given_twice_the_last_counts() {
+        let config = resolve(&[
+            "--max-message=1",
+            "--max-message=2",
+            "--stats",
+            "--stats",
+            "-v",
+            "-v",
+            "--file=a",
+            "--file=b",
+            "--level=info",
+            "--level=error",
+            "--reject-file=a",
+            "--reject-file=b",
+            "--no-console",
+            "--no-console",
+        ])
+        .unwrap();
+        assert_eq!((config.max_message, config.level), (2, Some(Level::ERROR)));
+        assert_eq!(config.file, Some("b".into()));
+        assert_eq!(config.reject_file, Some("b".into()));
+        assert!(config.stats && config.verbose && !config.console);
+    }
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        use clap::CommandFactory;
+        for argument in Cli::command().get_arguments() {
+            let name = argument.get_id().as_str();
+            let variable = argument.get_env().and_then(|name| name.to_str());
+            let expected = format!("LOGSUB_{}", name.to_uppercase());
+            assert_eq!(variable, Some(expected.as_str()), "{name}");
+        }
     }
 
     #[test]

@@ -115,14 +115,54 @@ fn a_payload_that_breaks_costs_its_own_records_and_is_told() {
 #[test]
 fn malformed_messages_are_told_once_in_a_while_and_counted_always() {
     let mut decoder = decoder(&[], None);
-    let told: usize = (0..100)
-        .map(|_| feed(&mut decoder, &[b"garbage"]).len())
-        .sum();
-    assert_eq!(told, 1);
+    let told: Vec<Item> = (0..100)
+        .flat_map(|_| feed(&mut decoder, &[b"garbage"]))
+        .collect();
+    assert!(matches!(
+        &told[..],
+        [Item::Notice(Notice::Malformed { count: 1, .. })]
+    ));
     assert_eq!(
         decoder.summary().malformed[&MalformedKind::Unrecognised],
         100
     );
+}
+
+#[test]
+fn malformed_messages_that_were_not_told_at_once_are_told_when_it_is_time() {
+    let mut decoder = decoder(&[], None);
+    let mut out = Vec::new();
+    for _ in 0..100 {
+        decoder.message(&[b"garbage"], "here", 1, &mut out);
+    }
+    out.clear();
+    decoder.tick(NOTICE_EVERY, &mut out);
+    assert!(out.is_empty());
+    decoder.tick(NOTICE_EVERY + 1, &mut out);
+    decoder.tick(9 * NOTICE_EVERY, &mut out);
+    let [told] = &messages(&out)[..] else {
+        panic!("{out:?}")
+    };
+    for part in [
+        "99 messages discarded: unrecognised",
+        "from here",
+        "67617262616765",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rejects.jsonl");
+    let mut decoder = decoder(&[], None);
+    decoder.config.rejects = Some(RejectFile::open(&path).unwrap());
+    feed(&mut decoder, &[b"garbage", b"\xff"]);
+    feed(&mut decoder, &[b"myapp", &native(0, 1), b"\xc1"]);
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(kept.lines().count(), 2);
+    assert!(kept.contains("unrecognised") && kept.contains("bad native payload"));
 }
 
 #[test]

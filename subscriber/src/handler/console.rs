@@ -5,16 +5,16 @@
 //! -- web-3 (pid 613) lost 17 records of myapp.db, 1041..1057 --
 //! ```
 //!
-//! What stands in a record is a sender's text, so nothing of it reaches the terminal unescaped:
-//! control and escape characters and marks that turn text around are shown as `\x1b` or `\u202e`,
-//! and further lines of a message or traceback are indented, so that none passes for a record of
-//! its own. A batch is written at once. When nobody reads any more, the handler ends.
+//! What stands in a record is a sender's text, so nothing of it reaches the terminal unescaped
+//! (`format/visible.rs`), and further lines of a message or traceback are indented, so that none
+//! passes for a record of its own. A batch is written at once. When nobody reads any more, the
+//! handler ends.
 
 use std::io::Write;
 
-use super::{Fault, Handler, Row, notice_line};
+use super::{Fault, Handler, Row, is_shown, notice_text};
 use crate::config::Config;
-use crate::format::PercentFormat;
+use crate::format::{Formatter, visible};
 use crate::item::Item;
 
 pub(super) const ROW: Row = Row {
@@ -35,7 +35,7 @@ pub(super) const ROW: Row = Row {
 
 /// The handler; see the head of this file.
 pub struct Console {
-    format: PercentFormat,
+    format: Box<dyn Formatter>,
     verbose: bool,
     out: Box<dyn Write + Send>,
     line: String,
@@ -44,7 +44,7 @@ pub struct Console {
 
 impl Console {
     /// A console that writes to `out`.
-    pub fn new(format: PercentFormat, verbose: bool, out: Box<dyn Write + Send>) -> Self {
+    pub fn new(format: Box<dyn Formatter>, verbose: bool, out: Box<dyn Write + Send>) -> Self {
         Self {
             format,
             verbose,
@@ -66,12 +66,12 @@ impl Handler for Console {
             self.line.clear();
             match item {
                 Item::Record(delivered) => self.format.format(&delivered.record, &mut self.line),
-                Item::Notice(notice) => match notice_line(notice, self.verbose) {
-                    Some(line) => self.line.push_str(&line),
-                    None => continue,
-                },
+                Item::Notice(notice) if is_shown(notice, self.verbose) => {
+                    self.line.push_str(&notice_text(notice));
+                }
+                Item::Notice(_) => continue,
             }
-            escape(&self.line, &mut self.text);
+            visible::on_lines(&self.line, &mut self.text);
             self.text.push('\n');
         }
         self.out.write_all(self.text.as_bytes())?;
@@ -84,36 +84,5 @@ impl Handler for Console {
 
     fn close(&mut self) -> Result<(), Fault> {
         self.flush()
-    }
-}
-
-/// Adds `line` to `out` as a terminal may see it.
-fn escape(line: &str, out: &mut String) {
-    for c in line.chars() {
-        match c {
-            '\n' => out.push_str("\n    "),
-            '\t' => out.push('\t'),
-            c if c.is_control() => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c if turns_text_around(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-}
-
-/// Marks that reorder or break what stands around them: bidirectional controls (Unicode TR 9) and
-/// the line and paragraph separators.
-fn turns_text_around(c: char) -> bool {
-    matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_sender_writes_cannot_steer_the_terminal_or_forge_a_line() {
-        let mut shown = String::new();
-        escape("red \x1b[31m\r\u{9b}\u{202e}\nINFO forged", &mut shown);
-        assert_eq!(shown, "red \\x1b[31m\\x0d\\x9b\\u202e\n    INFO forged");
     }
 }

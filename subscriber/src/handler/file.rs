@@ -2,22 +2,25 @@
 //!
 //! The file is opened for appending, written to when the stream pauses and at least every second,
 //! and opened anew on SIGHUP and whenever it was moved or removed (as logrotate does). What cannot
-//! be written (a full disk) is kept up to a bound and tried again; beyond the bound whole records
-//! are dropped and counted. A line that was half written is finished first, so none is ever torn.
-//! Directories are not made.
+//! be written (a full disk) is kept up to a bound and tried again (`file/backlog.rs`); beyond the
+//! bound whole records are dropped and counted, and the file says how many where they would have
+//! been. A record's text is written as it is, as Python's `FileHandler` does. Directories are not
+//! made, and nothing is synced: flushed means that the system has it.
 
-use std::collections::VecDeque;
+mod backlog;
+
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::{Fault, Handler, Row, notice_line};
+use self::backlog::Backlog;
+use super::{Fault, Handler, Row, is_shown, notice_text};
 use crate::config::Config;
-use crate::format::PercentFormat;
-use crate::item::Item;
+use crate::format::Formatter;
+use crate::item::{Item, Notice};
 
 /// Bytes that are kept while the file cannot be written.
 const MAX_KEPT: usize = 16 << 20;
@@ -32,7 +35,7 @@ pub(super) const ROW: Row = Row {
             return Ok(None);
         };
         let handler = FileHandler::open(path, config.format.clone(), config.verbose)
-            .with_context(|| format!("cannot open {} for appending", path.display()))?;
+            .with_context(|| cannot_open(path))?;
         Ok(Some(Box::new(handler)))
     },
 };
@@ -41,49 +44,96 @@ pub(super) const ROW: Row = Row {
 pub struct FileHandler {
     path: PathBuf,
     file: File,
-    format: PercentFormat,
+    format: Box<dyn Formatter>,
     verbose: bool,
-    /// What is to be written. It may begin in the middle of a line whose first part is in the file.
-    kept: VecDeque<u8>,
+    backlog: Backlog,
+    /// The last write failed: the next one is tried at a flush, not at every record.
+    is_failing: bool,
     dropped: u64,
+    /// Of those dropped: not told in the file yet.
+    untold: u64,
     line: String,
 }
 
 impl FileHandler {
     /// Opens the file, or makes it.
-    pub fn open(path: &Path, format: PercentFormat, verbose: bool) -> io::Result<Self> {
+    pub fn open(path: &Path, format: Box<dyn Formatter>, verbose: bool) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             file: append_to(path)?,
             format,
             verbose,
-            kept: VecDeque::new(),
+            backlog: Backlog::default(),
+            is_failing: false,
             dropped: 0,
+            untold: 0,
             line: String::new(),
         })
     }
 
-    fn keep_line(&mut self) -> bool {
-        if self.kept.len() + self.line.len() + 1 > MAX_KEPT {
-            return false;
+    /// Takes `self.line` into the backlog, or counts it.
+    fn keep(&mut self, is_record: bool) {
+        let is_told = self.tell_what_was_dropped(self.line.len() + 1);
+        // A disk that works is never the reason to drop a record.
+        if self.backlog.len_bytes() + self.line.len() >= WRITE_AT && !self.is_failing {
+            // The next flush tries again, and says so when that fails, too.
+            drop(self.write());
         }
-        self.kept.extend(self.line.as_bytes());
-        self.kept.push_back(b'\n');
-        true
+        let is_kept = is_told && self.backlog.push(&self.line, is_record, MAX_KEPT);
+        if !is_kept && is_record {
+            self.dropped += 1;
+            self.untold += 1;
+        }
+    }
+
+    /// Says in the file what it lacks at this place; `false` when there is no room for that and
+    /// for `more` bytes after it.
+    fn tell_what_was_dropped(&mut self, more: usize) -> bool {
+        if self.untold == 0 {
+            return true;
+        }
+        let records = self.untold;
+        let line = notice_text(&Notice::Unwritten { records });
+        let is_told = self
+            .backlog
+            .push(&line, false, MAX_KEPT.saturating_sub(more));
+        if is_told {
+            self.untold = 0;
+        }
+        is_told
     }
 
     fn write(&mut self) -> io::Result<()> {
-        while !self.kept.is_empty() {
-            let (first, _) = self.kept.as_slices();
-            match self.file.write(first) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                // What is in the file goes, also when the rest of its line must wait.
-                Ok(written) => drop(self.kept.drain(..written)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.named(error)),
-            }
+        let mut result = self.backlog.write_to(&mut self.file);
+        if result.is_ok() && self.untold > 0 {
+            self.tell_what_was_dropped(0);
+            result = self.backlog.write_to(&mut self.file);
         }
-        Ok(())
+        self.is_failing = result.is_err();
+        result.map_err(|error| self.named(error))
+    }
+
+    fn write_to_where_the_path_leads(&mut self) -> io::Result<()> {
+        if self.was_moved() {
+            self.open_anew()
+        } else {
+            self.write()
+        }
+    }
+
+    /// Opens what the path leads to now. A file that was moved gets what came for it; one that was
+    /// removed would swallow it, so that goes to the new one, as does what the old one refuses.
+    fn open_anew(&mut self) -> io::Result<()> {
+        let old = identity(&self.file)?;
+        if self.file.metadata()?.nlink() > 0 {
+            // What fails here is tried again below.
+            drop(self.write());
+        }
+        self.file = append_to(&self.path).map_err(|error| self.named(error))?;
+        if identity(&self.file)? != old {
+            self.backlog.begin_anew();
+        }
+        self.write()
     }
 
     fn named(&self, error: io::Error) -> io::Error {
@@ -92,11 +142,11 @@ impl FileHandler {
 
     /// Whether the path leads to another file than the open one, or to none.
     fn was_moved(&self) -> bool {
-        let Ok(open) = self.file.metadata() else {
+        let Ok(open) = identity(&self.file) else {
             return false;
         };
         match std::fs::metadata(&self.path) {
-            Ok(there) => (there.dev(), there.ino()) != (open.dev(), open.ino()),
+            Ok(there) => (there.dev(), there.ino()) != open,
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
     }
@@ -104,6 +154,24 @@ impl FileHandler {
 
 fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// What tells an open file from every other: device and inode.
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    file.metadata()
+        .map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Says what to do where it is known.
+fn cannot_open(path: &Path) -> String {
+    let path_shown = path.display();
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && !parent.exists() => format!(
+            "cannot open {path_shown} for appending: make the directory {} first, logsub does not",
+            parent.display()
+        ),
+        _ => format!("cannot open {path_shown} for appending"),
+    }
 }
 
 impl Handler for FileHandler {
@@ -116,38 +184,28 @@ impl Handler for FileHandler {
             self.line.clear();
             match item {
                 Item::Record(delivered) => self.format.format(&delivered.record, &mut self.line),
-                Item::Notice(notice) => match notice_line(notice, self.verbose) {
-                    Some(line) => self.line.push_str(&line),
-                    None => continue,
-                },
+                Item::Notice(notice) if is_shown(notice, self.verbose) => {
+                    self.line.push_str(&notice_text(notice));
+                }
+                Item::Notice(_) => continue,
             }
-            if !self.keep_line() && matches!(item, Item::Record(_)) {
-                self.dropped += 1;
-            }
-        }
-        // A failing disk is told of at the next flush; until then what came is kept.
-        if self.kept.len() >= WRITE_AT && self.write().is_err() {
-            return Ok(());
+            self.keep(matches!(item, Item::Record(_)));
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
-        self.write()?;
-        if self.was_moved() {
-            self.reopen()?;
-        }
-        Ok(())
+        Ok(self.write_to_where_the_path_leads()?)
     }
 
     fn reopen(&mut self) -> Result<(), Fault> {
-        self.write()?;
-        self.file = append_to(&self.path).map_err(|error| self.named(error))?;
-        Ok(())
+        Ok(self.open_anew()?)
     }
 
     fn close(&mut self) -> Result<(), Fault> {
-        Ok(self.write()?)
+        let result = self.write_to_where_the_path_leads();
+        self.dropped += self.backlog.abandon();
+        Ok(result?)
     }
 
     fn dropped(&self) -> u64 {
@@ -156,63 +214,4 @@ impl Handler for FileHandler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::item::Delivered;
-    use logbus_schemas::{Record, Topic};
-
-    fn handler(path: &Path) -> FileHandler {
-        let format = PercentFormat::parse("%(message)s", None).unwrap();
-        FileHandler::open(path, format, false).unwrap()
-    }
-
-    fn record(text: &str) -> Item {
-        let (record, topic) = (Record::new("a", 20, text), Topic::new("a").unwrap());
-        Item::Record(Box::new(Delivered {
-            record,
-            topic,
-            origin: None,
-            received: 0,
-        }))
-    }
-
-    #[test]
-    fn a_flush_puts_whole_lines_into_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("app.log");
-        let mut handler = handler(&path);
-        handler.emit(&[record("one"), record("two")]).unwrap();
-        handler.flush().unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
-    }
-
-    #[test]
-    fn a_moved_file_is_left_alone_and_a_new_one_begun() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, moved) = (dir.path().join("app.log"), dir.path().join("app.log.1"));
-        let mut handler = handler(&path);
-        handler.emit(&[record("old")]).unwrap();
-        handler.flush().unwrap();
-        std::fs::rename(&path, &moved).unwrap();
-        handler.flush().unwrap();
-        handler.emit(&[record("new")]).unwrap();
-        handler.close().unwrap();
-        assert_eq!(std::fs::read_to_string(&moved).unwrap(), "old\n");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
-    }
-
-    #[test]
-    fn a_full_disk_is_told_and_what_does_not_fit_is_counted() {
-        let mut handler = handler(Path::new("/dev/full"));
-        handler.emit(&[record("kept")]).unwrap();
-        let Err(Fault::Io(error)) = handler.flush() else {
-            panic!("a full disk took a line")
-        };
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert!(error.to_string().contains("/dev/full"));
-        handler
-            .emit(&[record(&"x".repeat(MAX_KEPT)), record("still fits")])
-            .unwrap();
-        assert_eq!(handler.dropped(), 1);
-    }
-}
+mod tests;

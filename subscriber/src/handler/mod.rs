@@ -2,13 +2,15 @@
 //!
 //! A handler is one file beside this one and one row in [`HANDLERS`]. Each has a thread of its own
 //! that calls it in this order: `emit` and `flush` as the stream comes, `flush` also when it
-//! pauses and at least once a second, `reopen` when asked to, and `close` once, at the end.
-//! Rendering is `format/`'s part.
+//! pauses and at least once a second, `reopen` when asked to, and `close` once, at the end. After
+//! [`Fault::Ended`] only `close` is called. Rendering is `format/`'s part. What every handler
+//! promises is tested row by row in `conformance.rs`.
 
 use std::fmt;
 use std::io;
 
 use crate::config::Config;
+use crate::format::visible;
 use crate::item::{Item, Notice};
 
 pub mod console;
@@ -84,7 +86,18 @@ pub fn build_all(config: &Config) -> anyhow::Result<Vec<Box<dyn Handler>>> {
     Ok(handlers)
 }
 
-/// A notice as it stands between records, if it is to be shown.
-fn notice_line(notice: &Notice, verbose: bool) -> Option<String> {
-    (verbose || !notice.is_routine()).then(|| format!("-- {notice} --"))
+/// Whether a notice stands between the records, or only where joins and ends are asked for.
+fn is_shown(notice: &Notice, verbose: bool) -> bool {
+    verbose || !notice.is_routine()
 }
+
+/// A notice as it stands between records: one line, although it quotes what senders say of
+/// themselves.
+fn notice_text(notice: &Notice) -> String {
+    let mut text = String::new();
+    visible::on_one_line(&format!("-- {notice} --"), &mut text);
+    text
+}
+
+#[cfg(test)]
+mod conformance;
