@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
-    Attachment, Endpoint, Error, ErrorKind, Inlet, InletKind, Options, Outlet, OutletKind, Waker,
-    open_inlet, open_outlet,
+    Attachment, Endpoint, Error, ErrorKind, Inlet, Options, Outlet, OutletKind, Waker, open_inlet,
+    open_outlet,
 };
 
 use crate::config::Config;
+use crate::entrance::{Entrance, describe};
 use crate::fanout::Fanout;
 use crate::hub::{Hub, Source, Stop};
 use crate::stats::Summary;
@@ -21,7 +22,7 @@ use crate::stats::Summary;
 /// A running broker; dropped, it stops at once.
 #[derive(Debug)]
 pub struct Broker {
-    publishers: Vec<Endpoint>,
+    publishers: Vec<Arc<str>>,
     subscribers: Vec<Endpoint>,
     stop: Arc<Stop>,
     waker: Waker,
@@ -33,7 +34,7 @@ impl Broker {
     pub fn start(config: Config) -> Result<Self, Error> {
         let sources = open_sources(&config)?;
         let outlets = open_outlets(&config)?;
-        let publishers = endpoints(sources.iter().map(|source| source.inlet.endpoints()));
+        let publishers = sources.iter().map(|source| source.name.clone()).collect();
         let subscribers = endpoints(outlets.iter().map(|outlet| outlet.endpoints()));
         let waker = Waker::new()?;
         let stop = Arc::new(Stop::default());
@@ -63,8 +64,8 @@ impl Broker {
         })
     }
 
-    /// Where publishers find it, with real ports.
-    pub fn publishers(&self) -> &[Endpoint] {
+    /// Where publishers find it, each socket with real ports, as entrances are written.
+    pub fn publishers(&self) -> &[Arc<str>] {
         &self.publishers
     }
 
@@ -103,18 +104,17 @@ impl Drop for Broker {
     }
 }
 
-/// One socket for each transport among `attachments`.
-fn open_each<T>(
-    attachments: &[Attachment],
-    mut open: impl FnMut(&[Attachment]) -> Result<T, Error>,
+/// Opens one socket for all of `places` that can share one.
+fn open_each<P: Clone, T>(
+    places: &[P],
+    share: impl Fn(&P, &P) -> bool,
+    mut open: impl FnMut(&[P]) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
     let mut opened = Vec::new();
-    let mut left = attachments.to_vec();
+    let mut left = places.to_vec();
     while let Some(first) = left.first().cloned() {
-        let (same, other) = left
-            .into_iter()
-            .partition(|a| a.endpoint().same_transport(first.endpoint()));
-        let same: Vec<Attachment> = same;
+        let (same, other): (Vec<P>, Vec<P>) =
+            left.into_iter().partition(|place| share(place, &first));
         opened.push(open(&same)?);
         left = other;
     }
@@ -126,12 +126,19 @@ fn open_sources(config: &Config) -> Result<Vec<Source>, Error> {
         max_frame: config.max_frame,
         ..Options::default()
     };
-    open_each(&config.publishers, |attachments| {
-        let inlet: Box<dyn Inlet> = open_inlet(InletKind::Forward, attachments, &options)?;
-        let names: Vec<String> = inlet.endpoints().iter().map(Endpoint::to_string).collect();
+    open_each(&config.publishers, Entrance::shares_socket, |entrances| {
+        let attachments: Vec<Attachment> = entrances.iter().map(|e| e.attachment.clone()).collect();
+        let first = &entrances[0];
+        let mut inlet: Box<dyn Inlet> = open_inlet(first.kind(), &attachments, &options)?;
+        if first.dialect.is_some() {
+            inlet.subscribe(b"")?;
+        }
+        let described = inlet.endpoints().iter().map(|at| describe(first, at));
+        let names: Vec<String> = described.collect();
         Ok(Source {
             inlet,
             name: names.join(",").into(),
+            dialect: first.dialect,
         })
     })
 }
@@ -142,7 +149,8 @@ fn open_outlets(config: &Config) -> Result<Vec<Box<dyn Outlet>>, Error> {
         welcome: Some([WELCOME, config.program.as_bytes()].concat()),
         ..Options::default()
     };
-    open_each(&config.subscribers, |attachments| {
+    let share = |a: &Attachment, b: &Attachment| a.endpoint().same_transport(b.endpoint());
+    open_each(&config.subscribers, share, |attachments| {
         open_outlet(OutletKind::Publish, attachments, &options)
     })
 }

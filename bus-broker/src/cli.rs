@@ -8,6 +8,7 @@ const EXAMPLES: &str = "\
 Examples:
   bus-broker
   bus-broker --publishers tcp://*:5556 --subscribers tcp://*:5557,nng+tcp://*:13233
+  bus-broker --listen pull+tcp://*:5560 --connect tcp://web1:5558
   bus-broker --reject-file rejects.jsonl
 
 Exit codes:
@@ -30,6 +31,29 @@ pub(crate) struct Cli {
     )]
     #[arg(default_value = "tcp://127.0.0.1:5556,nng+tcp://127.0.0.1:13232")]
     pub(crate) publishers: Vec<String>,
+
+    /// Listen here as well, for senders of other kinds
+    ///
+    /// Before an endpoint may stand pull+ for ZeroMQ and NNG senders that push, and before that
+    /// the dialect of everything that comes in there, as DIALECT+pull+tcp://HOST:PORT.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENTRANCE",
+        env = "BUS_BROKER_LISTEN",
+        hide_env_values = true
+    )]
+    pub(crate) listen: Vec<String>,
+
+    /// Connect to a publisher that listens here
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENTRANCE",
+        env = "BUS_BROKER_CONNECT",
+        hide_env_values = true
+    )]
+    pub(crate) connect: Vec<String>,
 
     /// Listen here for subscribers
     #[arg(

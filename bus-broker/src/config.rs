@@ -2,6 +2,7 @@
 
 use logbus_transport::{Attachment, Endpoint};
 
+use crate::entrance::Entrance;
 use crate::reject::RejectFile;
 use crate::tap::Tap;
 
@@ -17,7 +18,7 @@ pub const DEFAULT_NNG_SUBSCRIBERS: &str = "nng+tcp://127.0.0.1:13233";
 /// The settings of a [`crate::Broker`].
 pub struct Config {
     /// Where publishers find it, or where it finds a publisher that binds.
-    pub publishers: Vec<Attachment>,
+    pub publishers: Vec<Entrance>,
     /// Where subscribers find it.
     pub subscribers: Vec<Attachment>,
     /// Receivers in this process.
@@ -37,7 +38,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            publishers: bind_all(&[DEFAULT_PUBLISHERS, DEFAULT_NNG_PUBLISHERS]),
+            publishers: bind_all(&[DEFAULT_PUBLISHERS, DEFAULT_NNG_PUBLISHERS])
+                .into_iter()
+                .map(Entrance::from)
+                .collect(),
             subscribers: bind_all(&[DEFAULT_SUBSCRIBERS, DEFAULT_NNG_SUBSCRIBERS]),
             taps: Vec::new(),
             subscriber_queue: 1000,

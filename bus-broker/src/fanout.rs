@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use logbus_schemas::dialect::Dialect;
 use logbus_schemas::wire::{self, HEADER_LEN, Native};
 use logbus_transport::{Error, Frame, Message, Outlet, Sent};
 
@@ -60,7 +61,7 @@ impl Fanout {
                 .first()
                 .is_some_and(|frame| tap.wants(frame))
             {
-                tap.offer(message.copy(), from);
+                tap.offer(message.copy(), from, None);
             }
         }
         let mut listening = self
@@ -106,9 +107,14 @@ impl Fanout {
 
     /// Hands a message that cannot be read to the taps, which read for themselves; `false` when
     /// there are none.
-    pub(crate) fn pass_malformed(&self, message: &Message, from: &Arc<str>) -> bool {
+    pub(crate) fn pass_malformed(
+        &self,
+        message: &Message,
+        from: &Arc<str>,
+        dialect: Option<&'static Dialect>,
+    ) -> bool {
         for tap in &self.taps {
-            tap.offer(message.copy(), from);
+            tap.offer(message.copy(), from, dialect);
         }
         !self.taps.is_empty()
     }

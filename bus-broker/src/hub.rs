@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use logbus_process as process;
-use logbus_schemas::dialect::{self, Malformed, MalformedKind};
+use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind};
 use logbus_transport::{Error, Flushed, Inlet, Message, PollSet, SubscriptionEvent, Waker, wait};
 
 use crate::demand::{Change, Demand};
@@ -52,6 +52,8 @@ impl Stop {
 pub(crate) struct Source {
     pub(crate) inlet: Box<dyn Inlet>,
     pub(crate) name: Arc<str>,
+    /// The dialect of all that comes in here; `None` where messages tell for themselves.
+    pub(crate) dialect: Option<&'static Dialect>,
 }
 
 pub(crate) struct Hub {
@@ -135,7 +137,9 @@ impl Hub {
 
     fn change_demand(&mut self, event: SubscriptionEvent) -> Result<(), Error> {
         for change in self.demand.apply(event) {
-            for source in &mut self.sources {
+            // What comes in pinned to a dialect need not begin with its topic: all of it is taken.
+            let by_topic = self.sources.iter_mut().filter(|s| s.dialect.is_none());
+            for source in by_topic {
                 match &change {
                     Change::Subscribe(prefix) => source.inlet.subscribe(prefix)?,
                     Change::Unsubscribe(prefix) => source.inlet.unsubscribe(prefix)?,
@@ -148,23 +152,28 @@ impl Hub {
     fn receive_some(&mut self) -> Result<bool, Error> {
         let mut is_more = false;
         for at in 0..self.sources.len() {
-            let from = self.sources[at].name.clone();
+            let (from, dialect) = (self.sources[at].name.clone(), self.sources[at].dialect);
             let mut taken = 0;
             while taken < TURN_MESSAGES
                 && let Some(message) = self.sources[at].inlet.receive()?
             {
                 taken += 1;
-                self.pass_on(message, &from)?;
+                self.pass_on(message, &from, dialect)?;
             }
             is_more |= taken == TURN_MESSAGES;
         }
         Ok(is_more)
     }
 
-    fn pass_on(&mut self, message: Message, from: &Arc<str>) -> Result<(), Error> {
+    fn pass_on(
+        &mut self,
+        message: Message,
+        from: &Arc<str>,
+        dialect: Option<&'static Dialect>,
+    ) -> Result<(), Error> {
         self.summary.messages += 1;
         let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
-        let records = match self.translator.translate(&frames) {
+        let records = match self.translator.translate(&frames, dialect) {
             Ok(Translated::AsItIs { records }) => {
                 self.fanout.send(message, from)?;
                 u64::from(records)
@@ -180,7 +189,7 @@ impl Hub {
                 1
             }
             Err(malformed) => {
-                self.reject(&message, from, &malformed);
+                self.reject(&message, from, dialect, &malformed);
                 return Ok(());
             }
         };
@@ -203,8 +212,14 @@ impl Hub {
     }
 
     /// Counts a message that cannot be read, and keeps it where it can be looked at.
-    fn reject(&mut self, message: &Message, from: &Arc<str>, malformed: &Malformed) {
-        if self.fanout.pass_malformed(message, from) {
+    fn reject(
+        &mut self,
+        message: &Message,
+        from: &Arc<str>,
+        dialect: Option<&'static Dialect>,
+        malformed: &Malformed,
+    ) {
+        if self.fanout.pass_malformed(message, from, dialect) {
             return;
         }
         *self.summary.malformed.entry(malformed.kind).or_default() += 1;

@@ -19,6 +19,7 @@
 //! anybody: what a subscriber does not take in time, that subscriber loses, and sees that it did.
 
 mod config;
+mod entrance;
 mod broker;
 mod hub;
 mod translate;
@@ -33,6 +34,7 @@ pub use config::{
     Config, DEFAULT_NNG_PUBLISHERS, DEFAULT_NNG_SUBSCRIBERS, DEFAULT_PUBLISHERS,
     DEFAULT_SUBSCRIBERS,
 };
+pub use entrance::Entrance;
 pub use reject::RejectFile;
 pub use stats::Summary;
 pub use tap::{Inbound, Taker, Tap, tap};

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use cli::Cli;
-use logbus_broker::{Broker, Config, RejectFile};
-use logbus_transport::{Attachment, Endpoint, Error, ErrorKind, has_encryption};
+use logbus_broker::{Broker, Config, Entrance, RejectFile};
+use logbus_transport::{Attachment, EndpointError, Error, ErrorKind, has_encryption};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -38,8 +38,15 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
         None => None,
     };
     Ok(Config {
-        publishers: bind_all("--publishers", &cli.publishers)?,
-        subscribers: bind_all("--subscribers", &cli.subscribers)?,
+        publishers: [
+            parse_all("--publishers", &cli.publishers, Entrance::listen)?,
+            parse_all("--listen", &cli.listen, Entrance::listen)?,
+            parse_all("--connect", &cli.connect, Entrance::connect)?,
+        ]
+        .concat(),
+        subscribers: parse_all("--subscribers", &cli.subscribers, |text| {
+            text.parse().map(Attachment::Bind)
+        })?,
         subscriber_queue: cli.subscriber_queue.max(1),
         rejects,
         say: Box::new(|line| eprintln!("bus-broker: {line}")),
@@ -47,11 +54,14 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
     })
 }
 
-fn bind_all(flag: &str, texts: &[String]) -> anyhow::Result<Vec<Attachment>> {
-    let parse = |text: &String| text.parse().map(Attachment::Bind);
+fn parse_all<T>(
+    flag: &str,
+    texts: &[String],
+    parse: impl Fn(&str) -> Result<T, EndpointError>,
+) -> anyhow::Result<Vec<T>> {
     texts
         .iter()
-        .map(parse)
+        .map(|text| parse(text))
         .collect::<Result<_, _>>()
         .with_context(|| flag.to_owned())
 }
@@ -94,12 +104,9 @@ fn explain(error: Error) -> anyhow::Error {
     error.into()
 }
 
-fn list(endpoints: &[Endpoint]) -> String {
-    endpoints
-        .iter()
-        .map(Endpoint::to_string)
-        .collect::<Vec<_>>()
-        .join(" and ")
+fn list(places: &[impl ToString]) -> String {
+    let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+    places.join(" and ")
 }
 
 /// One line on standard error.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use logbus_schemas::TopicFilter;
+use logbus_schemas::dialect::Dialect;
 use logbus_transport::Message;
 
 /// Bytes that may wait in a tap.
@@ -24,6 +25,8 @@ pub struct Inbound {
     pub message: Message,
     /// The endpoint.
     pub from: Arc<str>,
+    /// The dialect to read it in; `None` where it tells for itself.
+    pub dialect: Option<&'static Dialect>,
 }
 
 /// The end into which messages are put.
@@ -80,7 +83,7 @@ impl Tap {
     }
 
     /// Puts a message into the queue, or counts it.
-    pub fn offer(&self, message: Message, from: &Arc<str>) {
+    pub fn offer(&self, message: Message, from: &Arc<str>, dialect: Option<&'static Dialect>) {
         let size = message.len_bytes() + OVERHEAD;
         if self.gauge.bytes.load(Ordering::Relaxed) + size > MAX_BYTES {
             self.gauge.overflow.fetch_add(1, Ordering::Relaxed);
@@ -91,6 +94,7 @@ impl Tap {
         drop(self.queue.send(Inbound {
             message,
             from: from.clone(),
+            dialect,
         }));
     }
 
@@ -133,11 +137,15 @@ mod tests {
         let (tap, mut taker) = tap(&[]);
         let from: Arc<str> = "test".into();
         for _ in 0..3 {
-            tap.offer(Message::single(vec![0; MAX_BYTES / 2 - OVERHEAD]), &from);
+            tap.offer(
+                Message::single(vec![0; MAX_BYTES / 2 - OVERHEAD]),
+                &from,
+                None,
+            );
         }
         assert_eq!((taker.overflow(), taker.overflow()), (1, 0));
         assert!(taker.take(Duration::ZERO).is_ok());
-        tap.offer(Message::single(vec![1]), &from);
+        tap.offer(Message::single(vec![1]), &from, None);
         assert_eq!(taker.overflow(), 0);
     }
 }

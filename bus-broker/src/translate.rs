@@ -7,7 +7,7 @@
 use logbus_process as process;
 use logbus_schemas::Topic;
 use logbus_schemas::codec::{self, Codec};
-use logbus_schemas::dialect::{self, Malformed, Reading};
+use logbus_schemas::dialect::{self, Dialect, Malformed, Reading};
 use logbus_schemas::wire::sequence::Numbering;
 use logbus_schemas::wire::{Flags, Header, Identity, SenderId};
 
@@ -60,9 +60,13 @@ impl Translator {
         }
     }
 
-    /// Reads a message and says how it goes on.
-    pub(crate) fn translate(&mut self, frames: &[&[u8]]) -> Result<Translated, Malformed> {
-        match dialect::read(frames)? {
+    /// Reads a message, in `dialect` where that is known, and says how it goes on.
+    pub(crate) fn translate(
+        &mut self,
+        frames: &[&[u8]],
+        dialect: Option<&Dialect>,
+    ) -> Result<Translated, Malformed> {
+        match dialect::read_in(dialect, frames)? {
             Reading::Native { header, .. } => Ok(Translated::AsItIs {
                 records: header.count,
             }),
@@ -152,7 +156,7 @@ mod tests {
     use super::*;
 
     fn translate(translator: &mut Translator, frames: &[&[u8]]) -> NativeMessage {
-        match translator.translate(frames).unwrap() {
+        match translator.translate(frames, None).unwrap() {
             Translated::Native { message, .. } => message,
             Translated::AsItIs { .. } => panic!("a foreign message passed as it is"),
         }
@@ -196,7 +200,7 @@ mod tests {
             ..Header::new(codec::MSGPACK, SenderId(1))
         }
         .to_bytes();
-        let result = Translator::new("b").translate(&[b"a", &header, b"not msgpack at all"]);
+        let result = Translator::new("b").translate(&[b"a", &header, b"not msgpack at all"], None);
         assert!(matches!(result, Ok(Translated::AsItIs { records: 9 })));
     }
 
@@ -208,8 +212,8 @@ mod tests {
             Ok(Translated::Native { introduction, .. }) => introduction.is_some(),
             _ => false,
         };
-        assert!(introduced(broker.translate(dict)));
-        assert!(!introduced(broker.translate(dict)));
+        assert!(introduced(broker.translate(dict, None)));
+        assert!(!introduced(broker.translate(dict, None)));
         let goodbyes = broker.goodbyes();
         assert!(goodbyes[0].header.flags.is_goodbye());
         assert_eq!(goodbyes[0].header.sequence, 2);

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use logbus_broker as broker;
-use logbus_broker::{Broker, Tap};
+use logbus_broker::{Broker, Entrance, Tap};
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
     Attachment, Endpoint, Error, ErrorKind, Inlet, InletKind, Options, PollSet, open_inlet, wait,
 };
+
+use crate::format::visible;
 
 /// How long something that listens may take to greet.
 const GREETING: Duration = Duration::from_secs(1);
@@ -30,6 +32,8 @@ pub struct Places {
     subscribers: Endpoint,
     nng_publishers: Endpoint,
     nng_subscribers: Endpoint,
+    /// Where the bus listens besides.
+    listen: Vec<Entrance>,
 }
 
 /// How this program is attached to the bus.
@@ -48,13 +52,15 @@ pub enum Attached {
 impl Places {
     /// The endpoints that everything on a machine uses when nothing else is said. A port in
     /// `LOGBUS_PORT_BASE` moves all four, for more than one bus on a machine: publishers and
-    /// subscribers over ZeroMQ, then over NNG, have that port and the three above it.
-    pub fn standard() -> anyhow::Result<Self> {
+    /// subscribers over ZeroMQ, then over NNG, have that port and the three above it. With
+    /// `listen` this program must be the bus, because it alone has these entrances.
+    pub fn standard(listen: &[Entrance]) -> anyhow::Result<Self> {
         let places = Self {
             publishers: broker::DEFAULT_PUBLISHERS.parse()?,
             subscribers: broker::DEFAULT_SUBSCRIBERS.parse()?,
             nng_publishers: broker::DEFAULT_NNG_PUBLISHERS.parse()?,
             nng_subscribers: broker::DEFAULT_NNG_SUBSCRIBERS.parse()?,
+            listen: listen.to_vec(),
         };
         let Ok(base) = std::env::var("LOGBUS_PORT_BASE") else {
             return Ok(places);
@@ -69,6 +75,7 @@ impl Places {
             subscribers: places.subscribers.with_port(base + 1),
             nng_publishers: places.nng_publishers.with_port(base + 2),
             nng_subscribers: places.nng_subscribers.with_port(base + 3),
+            ..places
         })
     }
 
@@ -81,6 +88,11 @@ impl Places {
         for _ in 0..TRIES {
             if self.is_listened() {
                 if let Some((inlet, owner)) = self.join(tap)? {
+                    if let Some(entrance) = self.listen.first() {
+                        let mut shown = String::new();
+                        visible::on_one_line(&owner, &mut shown);
+                        bail!("{shown} is the bus; give it --listen {entrance}, or stop it");
+                    }
                     return Ok(Attached::Joined { inlet, owner });
                 }
                 bail!(
@@ -138,7 +150,7 @@ impl Places {
                     return Ok(Some((inlet, owner)));
                 }
                 // Records may come first: they are as good a greeting, and must not be lost.
-                tap.offer(message, &self.subscribers.to_string().into());
+                tap.offer(message, &self.subscribers.to_string().into(), None);
             }
             let mut set = PollSet::new();
             inlet.poll(&mut set);
@@ -156,17 +168,16 @@ impl Places {
         tap: &Tap,
         say: &(impl Fn(&str) + Send + Clone + 'static),
     ) -> Result<Option<Broker>, Error> {
-        let mut publishers = vec![
-            Attachment::Bind(self.publishers.clone()),
-            Attachment::Bind(self.nng_publishers.clone()),
-        ];
+        let mut publishers: Vec<Entrance> = [&self.publishers, &self.nng_publishers]
+            .map(|endpoint| Attachment::Bind(endpoint.clone()).into())
+            .into();
         let mut subscribers = vec![
             Attachment::Bind(self.subscribers.clone()),
             Attachment::Bind(self.nng_subscribers.clone()),
         ];
         loop {
             let config = broker::Config {
-                publishers: publishers.clone(),
+                publishers: [publishers.as_slice(), &self.listen].concat(),
                 subscribers: subscribers.clone(),
                 taps: vec![tap.clone()],
                 program: "logsub".to_owned(),
@@ -179,7 +190,7 @@ impl Places {
                     kind: ErrorKind::InUse,
                     endpoint: Some(taken),
                     ..
-                }) => taken,
+                }) if !self.is_listened_besides(&taken) => taken,
                 Err(error) => return Err(error),
             };
             if taken == self.subscribers {
@@ -191,13 +202,20 @@ impl Places {
             ));
             let bound = Attachment::Bind(taken.clone());
             subscribers.retain(|attachment| *attachment != bound);
-            for attachment in publishers
-                .iter_mut()
-                .filter(|attachment| **attachment == bound)
-            {
-                *attachment = Attachment::Connect(taken.clone());
+            for entrance in &mut publishers {
+                if entrance.attachment == bound {
+                    *entrance = Attachment::Connect(taken.clone()).into();
+                }
             }
         }
+    }
+
+    fn is_listened_besides(&self, endpoint: &Endpoint) -> bool {
+        let mut places = self
+            .listen
+            .iter()
+            .map(|entrance| entrance.attachment.endpoint());
+        places.any(|place| place == endpoint)
     }
 
     fn way_round(&self, taken: &Endpoint) -> &'static str {

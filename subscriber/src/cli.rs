@@ -51,6 +51,20 @@ pub struct Cli {
     #[arg(help_heading = "Bus")]
     pub bind: Vec<String>,
 
+    /// Be the bus, and listen here as well for senders of other kinds
+    ///
+    /// Before an endpoint may stand pull+ for ZeroMQ and NNG senders that push, and before that
+    /// the dialect of everything that comes in there, as DIALECT+pull+tcp://HOST:PORT.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENTRANCE",
+        env = "LOGSUB_LISTEN",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = "Bus")]
+    pub listen: Vec<String>,
+
     /// Connect to a broker here, or to a publisher that listens
     #[arg(
         long,

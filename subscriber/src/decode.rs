@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use logbus_broker::RejectFile;
-use logbus_schemas::dialect::{self, Malformed, MalformedKind, Reading};
+use logbus_broker::{Inbound, RejectFile};
+use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind, Reading};
 use logbus_schemas::wire::ledger::{self, Ledger, Sender, Totals, Verdict};
 use logbus_schemas::wire::{Header, Identity, WELCOME, WireError};
 use logbus_schemas::{Level, Record, Topic, TopicFilter};
@@ -81,12 +81,14 @@ impl Decoder {
     }
 
     /// Takes a message in and adds what it says to `out`.
-    pub fn message(&mut self, frames: &[&[u8]], from: &str, now: u64, out: &mut Vec<Item>) {
-        if matches!(frames, [only] if only.starts_with(WELCOME)) {
+    pub fn message(&mut self, inbound: &Inbound, now: u64, out: &mut Vec<Item>) {
+        let frames = inbound.message.frames().iter().map(|frame| &**frame);
+        let frames: Vec<&[u8]> = frames.collect();
+        if matches!(&frames[..], [only] if only.starts_with(WELCOME)) {
             return;
         }
-        if let Err(malformed) = self.read(frames, now, out) {
-            self.reject(&malformed, frames, from, now, out);
+        if let Err(malformed) = self.read(&frames, inbound.dialect, now, out) {
+            self.reject(&malformed, &frames, &inbound.from, now, out);
         }
     }
 
@@ -124,7 +126,13 @@ impl Decoder {
         }
     }
 
-    fn read(&mut self, frames: &[&[u8]], now: u64, out: &mut Vec<Item>) -> Result<(), Malformed> {
+    fn read(
+        &mut self,
+        frames: &[&[u8]],
+        dialect: Option<&Dialect>,
+        now: u64,
+        out: &mut Vec<Item>,
+    ) -> Result<(), Malformed> {
         let size: usize = frames.iter().map(|frame| frame.len()).sum();
         if size > self.config.max_message {
             let detail = format!("{size} bytes, at most {} are read", self.config.max_message);
@@ -133,7 +141,7 @@ impl Decoder {
                 detail,
             });
         }
-        match dialect::read(frames)? {
+        match dialect::read_in(dialect, frames)? {
             Reading::Native {
                 topic,
                 header,

@@ -44,7 +44,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
         rejects,
     };
     let dispatcher = Dispatcher::start(handlers, &say).context("cannot start a thread")?;
-    let pipeline = Pipeline::start(&config.attachments, decoding, dispatcher, &say)?;
+    let pipeline = Pipeline::start(&config.entrances, decoding, dispatcher, &say)?;
     pipeline.run_until_signal()?;
     let (summary, reports) = pipeline.close();
     if config.stats {

@@ -12,10 +12,10 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use logbus_broker::{Taker, tap};
 use logbus_process as process;
-use logbus_transport::Attachment;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::config::Entrances;
 use crate::decode::{self, Decoder, Summary};
 use crate::dispatch::{Dispatcher, HandlerReport, Say};
 use crate::item::Item;
@@ -41,7 +41,7 @@ enum Event {
 impl Pipeline {
     /// Starts every stage, the last one first.
     pub fn start(
-        attachments: &[Attachment],
+        entrances: &Entrances,
         config: decode::Config,
         dispatcher: Dispatcher,
         say: &Say,
@@ -62,7 +62,7 @@ impl Pipeline {
             .spawn(move || stage.run())
             .context("cannot start a thread")?;
         let say = say.clone();
-        let receiving = Receiving::start(attachments, tap, move |line: &str| say(line))?;
+        let receiving = Receiving::start(entrances, tap, move |line: &str| say(line))?;
         Ok(Self {
             receiving,
             decoding,
@@ -144,14 +144,7 @@ impl Stage {
         while items.len() < BATCH {
             match self.taker.take(longest) {
                 Ok(inbound) => {
-                    let frames: Vec<&[u8]> = inbound
-                        .message
-                        .frames()
-                        .iter()
-                        .map(|frame| &**frame)
-                        .collect();
-                    self.decoder
-                        .message(&frames, &inbound.from, process::now(), items);
+                    self.decoder.message(&inbound, process::now(), items);
                 }
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return false,

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use logbus_broker::{Broker, Tap};
+use logbus_broker::{Broker, Entrance, Tap};
 use logbus_schemas::dialect;
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
@@ -20,6 +20,7 @@ use logbus_transport::{
 };
 
 use crate::attach::{Attached, Places};
+use crate::config::Entrances;
 use crate::format::visible;
 
 /// Items in one batch at most.
@@ -40,6 +41,8 @@ pub struct Receiving {
 enum Source {
     /// Sockets of its own.
     Inlets(Vec<Named>),
+    /// A broker of its own, for what sockets alone cannot take in.
+    Broker(Broker),
     /// The bus of this machine.
     Bus(Box<(Places, Attached)>),
 }
@@ -61,18 +64,11 @@ enum End {
 impl Receiving {
     /// Opens what was asked for and starts to receive into `tap`. Says in one line what it is
     /// attached to.
-    pub fn start<S>(attachments: &[Attachment], tap: Tap, say: S) -> anyhow::Result<Self>
+    pub fn start<S>(entrances: &Entrances, tap: Tap, say: S) -> anyhow::Result<Self>
     where
         S: Fn(&str) + Send + Clone + 'static,
     {
-        let source = if attachments.is_empty() {
-            let places = Places::standard()?;
-            let attached = places.attach(&tap, &say)?;
-            say(&describe(&attached));
-            Source::Bus(Box::new((places, attached)))
-        } else {
-            Source::Inlets(open_each(attachments, &tap, &say)?)
-        };
+        let source = open(entrances, &tap, &say)?;
         let (stop, waker) = (Arc::<AtomicBool>::default(), Waker::new()?);
         let worker = Worker {
             tap,
@@ -100,14 +96,42 @@ impl Receiving {
     }
 }
 
-fn describe(attached: &Attached) -> String {
-    let list = |endpoints: &[Endpoint]| {
-        endpoints
+/// Opens what messages come in at, and says in one line what that is.
+fn open<S>(entrances: &Entrances, tap: &Tap, say: &S) -> anyhow::Result<Source>
+where
+    S: Fn(&str) + Send + Clone + 'static,
+{
+    if entrances.own.is_empty() {
+        let places = Places::standard(&entrances.listen)?;
+        let attached = places.attach(tap, say)?;
+        say(&describe(&attached));
+        return Ok(Source::Bus(Box::new((places, attached))));
+    }
+    if entrances.listen.is_empty() && entrances.own.iter().all(Entrance::is_plain) {
+        let own = entrances
+            .own
             .iter()
-            .map(Endpoint::to_string)
-            .collect::<Vec<_>>()
-            .join(" and ")
-    };
+            .map(|entrance| entrance.attachment.clone());
+        return Ok(Source::Inlets(open_each(own.collect(), tap, say)?));
+    }
+    let broker = Broker::start(logbus_broker::Config {
+        publishers: [entrances.own.as_slice(), &entrances.listen].concat(),
+        subscribers: Vec::new(),
+        taps: vec![tap.clone()],
+        program: "logsub".to_owned(),
+        say: Box::new(say.clone()),
+        ..logbus_broker::Config::default()
+    })?;
+    say(&format!("receiving at {}", list(broker.publishers())));
+    Ok(Source::Broker(broker))
+}
+
+fn list(places: &[impl ToString]) -> String {
+    let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+    places.join(" and ")
+}
+
+fn describe(attached: &Attached) -> String {
     match attached {
         Attached::Joined { inlet, owner } => {
             let mut shown = String::new();
@@ -124,12 +148,11 @@ fn describe(attached: &Attached) -> String {
 
 /// One socket for each transport and side, subscribed to what `tap` wants.
 fn open_each(
-    attachments: &[Attachment],
+    mut left: Vec<Attachment>,
     tap: &Tap,
     say: &impl Fn(&str),
 ) -> Result<Vec<Named>, Error> {
     let mut opened = Vec::new();
-    let mut left = attachments.to_vec();
     while let Some(first) = left.first().cloned() {
         let (same, other): (Vec<_>, Vec<_>) = left
             .into_iter()
@@ -145,11 +168,11 @@ fn open_each(
         for prefix in tap.prefixes().into_iter().chain(topicless) {
             inlet.subscribe(&prefix)?;
         }
-        let names: Vec<String> = inlet.endpoints().iter().map(Endpoint::to_string).collect();
-        say(&format!("receiving at {}", names.join(" and ")));
+        let name = list(inlet.endpoints());
+        say(&format!("receiving at {name}"));
         opened.push(Named {
             inlet,
-            name: names.join(",").into(),
+            name: name.into(),
             is_dialling,
         });
         left = other;
@@ -168,6 +191,7 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
     fn run(self, source: Source) {
         let result = match source {
             Source::Inlets(mut inlets) => self.pump(&mut inlets, false).map(|_| ()),
+            Source::Broker(broker) => self.be_the_bus(broker),
             Source::Bus(bus) => {
                 let (places, attached) = *bus;
                 self.follow(&places, attached)
@@ -284,7 +308,7 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
                     .first()
                     .is_some_and(|frame| frame.starts_with(WELCOME))
                 {
-                    self.tap.offer(message, &named.name);
+                    self.tap.offer(message, &named.name, None);
                 }
             }
             is_more |= taken == TURN_MESSAGES;

@@ -121,6 +121,26 @@ impl From<WireError> for Malformed {
     }
 }
 
+/// A dialect is its row.
+impl PartialEq for Dialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Dialect {}
+
+impl fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dialect({})", self.name)
+    }
+}
+
+/// The dialect of this name.
+pub fn named(name: &str) -> Option<&'static Dialect> {
+    DIALECTS.iter().find(|dialect| dialect.name == name)
+}
+
 /// Reads a message in the first dialect that recognises it.
 pub fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
     match DIALECTS.iter().find(|dialect| (dialect.recognise)(frames)) {
@@ -132,6 +152,17 @@ pub fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
                 frames.len()
             ),
         )),
+    }
+}
+
+/// Reads a message that came where everything is in one dialect, or (`None`) any message.
+pub fn read_in<'a>(
+    dialect: Option<&Dialect>,
+    frames: &[&'a [u8]],
+) -> Result<Reading<'a>, Malformed> {
+    match dialect {
+        Some(dialect) => (dialect.read)(frames),
+        None => read(frames),
     }
 }
 

@@ -6,18 +6,28 @@
 use std::path::PathBuf;
 
 use logbus_schemas::{Level, TopicFilter};
-use logbus_transport::{Attachment, Endpoint};
+
+use logbus_broker::Entrance;
 
 use crate::cli::Cli;
 use crate::format::{self, Formatter};
+
+/// Where messages come in; nothing at all means: find the bus or be it.
+#[derive(Debug, Clone, Default)]
+pub struct Entrances {
+    /// Where to listen and where to connect in place of the bus.
+    pub own: Vec<Entrance>,
+    /// Where to listen besides; whoever does that is the bus.
+    pub listen: Vec<Entrance>,
+}
 
 /// Everything a `logsub` needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Topics; none means all.
     pub topics: Vec<TopicFilter>,
-    /// Where to listen and where to connect; none means: find the bus or be it.
-    pub attachments: Vec<Attachment>,
+    /// Where messages come in.
+    pub entrances: Entrances,
     /// Records below are not shown.
     pub level: Option<Level>,
     /// How a line looks.
@@ -41,8 +51,9 @@ impl Config {
     pub fn resolve(cli: Cli) -> anyhow::Result<Self> {
         let mut problems = Problems::default();
         let topics = problems.each("--topics", &cli.topics, TopicFilter::parse);
-        let bind = problems.each("--bind", &cli.bind, |text| text.parse::<Endpoint>());
-        let connect = problems.each("--connect", &cli.connect, |text| text.parse::<Endpoint>());
+        let bind = problems.each("--bind", &cli.bind, Entrance::listen);
+        let connect = problems.each("--connect", &cli.connect, Entrance::connect);
+        let listen = problems.each("--listen", &cli.listen, Entrance::listen);
         let level = cli.level.iter().cloned().collect::<Vec<_>>();
         let level = problems
             .each("--level", &level, |text| text.parse::<Level>())
@@ -53,12 +64,12 @@ impl Config {
         let (Some(format), Some(max_message), []) = (format, max_message, &problems.0[..]) else {
             anyhow::bail!("{}", problems.0.join("; "));
         };
-        let attachments = bind.into_iter().map(Attachment::Bind);
         Ok(Self {
             topics,
-            attachments: attachments
-                .chain(connect.into_iter().map(Attachment::Connect))
-                .collect(),
+            entrances: Entrances {
+                own: bind.into_iter().chain(connect).collect(),
+                listen,
+            },
             level,
             format,
             file: cli.file,
@@ -130,7 +141,7 @@ mod tests {
     fn lists_may_have_commas_or_come_one_by_one() {
         let config =
             resolve(&["-t", "a,b", "-t", "c", "--bind", "tcp://*:1,nng+tcp://*:2"]).unwrap();
-        assert_eq!((config.topics.len(), config.attachments.len()), (3, 2));
+        assert_eq!((config.topics.len(), config.entrances.own.len()), (3, 2));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use logbus_schemas::codec::{JSON, MSGPACK};
 use logbus_schemas::wire::SenderId;
+use logbus_transport::Frame;
 use proptest::prelude::*;
 
 use super::*;
@@ -42,8 +43,16 @@ fn native(sequence: u64, count: u32) -> [u8; 48] {
 
 fn feed(decoder: &mut Decoder, frames: &[&[u8]]) -> Vec<Item> {
     let mut out = Vec::new();
-    decoder.message(frames, "tcp://127.0.0.1:5556", 1, &mut out);
+    decoder.message(&inbound(frames), 1, &mut out);
     out
+}
+
+fn inbound(frames: &[&[u8]]) -> Inbound {
+    Inbound {
+        message: frames.iter().copied().map(Frame::from).collect(),
+        from: "tcp://127.0.0.1:5556".into(),
+        dialect: None,
+    }
 }
 
 fn messages(items: &[Item]) -> Vec<String> {
@@ -133,7 +142,7 @@ fn malformed_messages_that_were_not_told_at_once_are_told_when_it_is_time() {
     let mut decoder = decoder(&[], None);
     let mut out = Vec::new();
     for _ in 0..100 {
-        decoder.message(&[b"garbage"], "here", 1, &mut out);
+        decoder.message(&inbound(&[b"garbage"]), 1, &mut out);
     }
     out.clear();
     decoder.tick(NOTICE_EVERY, &mut out);
