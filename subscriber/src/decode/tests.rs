@@ -154,7 +154,7 @@ fn malformed_messages_that_were_not_told_at_once_are_told_when_it_is_time() {
     };
     for part in [
         "99 messages discarded: unrecognised",
-        "from here",
+        "from tcp://127.0.0.1:5556",
         "67617262616765",
     ] {
         assert!(told.contains(part), "{told}");
