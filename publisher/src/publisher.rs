@@ -57,22 +57,32 @@ impl Publisher {
         self.incarnation().queue.push_to(topic, self.encode(record));
     }
 
+    /// Publishes a record that is encoded already, in this publisher's codec and as
+    /// [`logbus_schemas::codec::Codec::encode`] writes it. `name` is the record's own.
+    pub fn publish_encoded(&self, name: &str, record: Vec<u8>) {
+        self.incarnation().queue.push(name, record);
+    }
+
     /// Waits until every record published so far is handed over or discarded; `false` when the
     /// time is up first.
     pub fn flush(&self, longest: Duration) -> bool {
-        self.incarnation().queue.wait_drained(longest)
+        self.begun()
+            .is_none_or(|life| life.queue.wait_drained(longest))
     }
 
     /// Sends what is queued, says goodbye and closes the sockets, all within `longest`. Records
     /// published later are discarded and counted. A second call returns the first one's report.
     pub fn shutdown(&self, longest: Duration) -> Report {
-        self.incarnation().close(longest)
+        self.begun()
+            .map(|life| life.close(longest))
+            .unwrap_or_default()
     }
 
     /// What was done so far, in this process.
     pub fn stats(&self) -> Stats {
-        let queue = &self.incarnation().queue;
-        queue.counters.stats(queue.len() as u64)
+        self.begun()
+            .map(|life| life.queue.counters.stats(life.queue.len() as u64))
+            .unwrap_or_default()
     }
 
     fn encode(&self, record: &Record) -> Vec<u8> {
@@ -81,7 +91,20 @@ impl Publisher {
         bytes
     }
 
-    /// The life that belongs to this process.
+    /// The life that belongs to this process, if it has begun: in a forked child that has
+    /// published nothing there is nothing to flush, count or close.
+    fn begun(&self) -> Option<&Incarnation> {
+        let generation = process::generation();
+        let mut incarnation = Some(&self.first);
+        while let Some(life) = incarnation
+            && life.generation != generation
+        {
+            incarnation = life.next.get().map(|next| &**next);
+        }
+        incarnation
+    }
+
+    /// The life that belongs to this process, begun where there is none yet.
     fn incarnation(&self) -> &Incarnation {
         let generation = process::generation();
         let mut incarnation = &self.first;
@@ -99,14 +122,9 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let generation = process::generation();
-        let mut incarnation = Some(&self.first);
-        while let Some(life) = incarnation {
-            if life.generation == generation {
-                // Whoever wants to know what was left calls `shutdown` first.
-                drop(life.close(self.config.linger));
-            }
-            incarnation = life.next.get().map(|next| &**next);
+        if let Some(life) = self.begun() {
+            // Whoever wants to know what was left calls `shutdown` first.
+            drop(life.close(self.config.linger));
         }
     }
 }

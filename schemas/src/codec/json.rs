@@ -8,6 +8,7 @@
 //! characters within text are taken as they are, where Python's strict mode would refuse the whole
 //! record. This is not a general JSON library: it knows records and their values only.
 
+use super::sink::{Sink, put_map};
 use super::{CodecError, CodecErrorKind};
 use crate::record::Record;
 use crate::value::Value;
@@ -16,15 +17,16 @@ mod read;
 mod run;
 mod write;
 
-pub use write::write_value;
+pub use write::Writer;
 
 pub(super) use read::integer;
-pub(super) use write::{DEEPER_LIST, DEEPER_MAP, key_text};
+pub(super) use write::key_text;
 
 /// Appends a record as one line: an object without white space, and a line feed.
 pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
-    write::write_map(record.fields(), 1, out);
-    out.push(b'\n');
+    let mut writer = Writer::new(out);
+    put_map(record.fields(), 1, &mut writer);
+    writer.end_record();
 }
 
 /// Reads a record and the white space around it. Says how many bytes that took.

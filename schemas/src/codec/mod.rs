@@ -11,6 +11,7 @@ use crate::record::Record;
 pub mod json;
 pub mod msgpack;
 
+pub mod sink;
 mod keys;
 
 /// How deep lists and dicts may be nested in one another, in both codecs.

@@ -14,8 +14,9 @@
 use compact_str::CompactString;
 use rmp::Marker;
 
-use super::json::{self, DEEPER_LIST, DEEPER_MAP};
+use super::json;
 use super::keys::Keys;
+use super::sink::{Sink, put_map};
 use super::{CodecError, CodecErrorKind, MAX_DEPTH};
 use crate::record::Record;
 use crate::value::{Map, Value};
@@ -28,7 +29,7 @@ pub const TIMESTAMP: i8 = -1;
 
 /// Appends a record as one map.
 pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
-    write_map(record.fields(), 1, out);
+    put_map(record.fields(), 1, &mut Writer::new(out));
 }
 
 /// Reads one map. Says how many bytes that took.
@@ -48,12 +49,6 @@ pub fn decode_record(bytes: &[u8]) -> Result<(Record, usize), CodecError> {
             at: 0,
         }),
     }
-}
-
-/// Appends a value. A list or dict deeper than [`MAX_DEPTH`] becomes the text `[...]` or `{...}`,
-/// so that what is written can be read.
-pub fn write_value(value: &Value, out: &mut Vec<u8>) {
-    write_nested(value, 0, out);
 }
 
 /// Seconds since 1970-01-01 00:00 UTC and nanoseconds, when this extension is a timestamp.
@@ -77,49 +72,84 @@ pub(super) fn timestamp(kind: i8, bytes: &[u8]) -> Option<(i64, u32)> {
     (ns < 1_000_000_000).then_some((seconds, ns))
 }
 
-/// Writes a value that stands in `depth` lists and dicts.
-fn write_nested(value: &Value, depth: usize, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => mark(Marker::Null, out),
-        Value::Bool(true) => mark(Marker::True, out),
-        Value::Bool(false) => mark(Marker::False, out),
-        Value::Int(n) => write_int(*n, out),
-        Value::UInt(n) => write_uint(*n, out),
-        Value::BigInt(digits) => write_ext(BIG_INT, digits.as_bytes(), out),
-        Value::Float(x) => write_with(Marker::F64, &x.to_be_bytes(), out),
-        Value::Str(text) => write_text(text, out),
-        Value::Bytes(bytes) => write_bytes(bytes, out),
-        Value::Ext(kind, bytes) => write_ext(*kind, bytes, out),
-        Value::List(_) if depth >= MAX_DEPTH => write_text(DEEPER_LIST, out),
-        Value::Map(_) if depth >= MAX_DEPTH => write_text(DEEPER_MAP, out),
-        Value::List(items) => write_list(items, depth + 1, out),
-        Value::Map(map) => write_map(map, depth + 1, out),
+/// Writes msgpack to the end of `out`.
+pub struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that has written nothing.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out }
     }
 }
 
-fn write_list(items: &[Value], depth: usize, out: &mut Vec<u8>) {
-    let length = claim(items.len());
-    match length {
-        0..=15 => mark(Marker::FixArray(length as u8), out),
-        16..=0xFFFF => write_with(Marker::Array16, &(length as u16).to_be_bytes(), out),
-        _ => write_with(Marker::Array32, &length.to_be_bytes(), out),
+impl Sink for Writer<'_> {
+    fn null(&mut self) {
+        mark(Marker::Null, self.out);
     }
-    for item in items.iter().take(length as usize) {
-        write_nested(item, depth, out);
-    }
-}
 
-fn write_map(map: &Map, depth: usize, out: &mut Vec<u8>) {
-    let length = claim(map.len());
-    match length {
-        0..=15 => mark(Marker::FixMap(length as u8), out),
-        16..=0xFFFF => write_with(Marker::Map16, &(length as u16).to_be_bytes(), out),
-        _ => write_with(Marker::Map32, &length.to_be_bytes(), out),
+    fn bool(&mut self, value: bool) {
+        mark(if value { Marker::True } else { Marker::False }, self.out);
     }
-    for (key, value) in map.iter().take(length as usize) {
-        write_text(key, out);
-        write_nested(value, depth, out);
+
+    fn int(&mut self, value: i64) {
+        write_int(value, self.out);
     }
+
+    fn uint(&mut self, value: u64) {
+        write_uint(value, self.out);
+    }
+
+    fn big_int(&mut self, digits: &str) {
+        write_ext(BIG_INT, digits.as_bytes(), self.out);
+    }
+
+    fn float(&mut self, value: f64) {
+        write_with(Marker::F64, &value.to_be_bytes(), self.out);
+    }
+
+    fn text(&mut self, value: &str) {
+        write_text(value, self.out);
+    }
+
+    fn bytes(&mut self, value: &[u8]) {
+        write_bytes(value, self.out);
+    }
+
+    fn ext(&mut self, kind: i8, value: &[u8]) {
+        write_ext(kind, value, self.out);
+    }
+
+    fn begin_list(&mut self, length: usize) {
+        match claim(length) {
+            length @ 0..=15 => mark(Marker::FixArray(length as u8), self.out),
+            length @ 16..=0xFFFF => {
+                write_with(Marker::Array16, &(length as u16).to_be_bytes(), self.out);
+            }
+            length => write_with(Marker::Array32, &length.to_be_bytes(), self.out),
+        }
+    }
+
+    fn end_list(&mut self) {}
+
+    fn begin_map(&mut self, length: usize) {
+        match claim(length) {
+            length @ 0..=15 => mark(Marker::FixMap(length as u8), self.out),
+            length @ 16..=0xFFFF => {
+                write_with(Marker::Map16, &(length as u16).to_be_bytes(), self.out);
+            }
+            length => write_with(Marker::Map32, &length.to_be_bytes(), self.out),
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        write_text(key, self.out);
+    }
+
+    fn end_map(&mut self) {}
+
+    fn end_record(&mut self) {}
 }
 
 fn write_int(n: i64, out: &mut Vec<u8>) {

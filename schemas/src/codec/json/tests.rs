@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::Map;
-use crate::codec::msgpack;
 use crate::codec::{CodecErrorKind, JSON, MAX_DEPTH};
+use crate::codec::{msgpack, sink};
 use proptest::prelude::*;
 
 /// What `text` reads as, standing as a field of a record.
@@ -19,7 +19,7 @@ fn check(text: &str, expected: impl Into<Value>) {
 
 fn written(value: &Value) -> String {
     let mut out = Vec::new();
-    write_value(value, &mut out);
+    sink::put(value, 0, &mut Writer::new(&mut out));
     String::from_utf8(out).unwrap()
 }
 

@@ -8,16 +8,111 @@ use std::io::Write;
 use compact_str::CompactString;
 
 use super::run;
+use crate::codec::sink::{DEEPER_MAP, Sink, put};
 use crate::codec::{MAX_DEPTH, msgpack};
 use crate::python;
-use crate::value::{Map, Value};
+use crate::value::Value;
 
-/// Appends a value without white space. Bytes and extensions become text: `b'..'` as Python's
-/// `repr` shows bytes, `ext(5, b'..')`, and for msgpack's timestamps ISO 8601 in UTC. A list or
-/// dict deeper than [`MAX_DEPTH`] becomes the text `[...]` or `{...}`, so that what is written can
-/// be read.
-pub fn write_value(value: &Value, out: &mut Vec<u8>) {
-    write_nested(value, 0, out);
+/// Writes JSON without white space to the end of `out`. Bytes and extensions become text: `b'..'`
+/// as Python's `repr` shows bytes, `ext(5, b'..')`, and for msgpack's timestamps ISO 8601 in UTC.
+pub struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    /// Whether a comma stands between what was written and what comes.
+    has_before: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that has written nothing.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self {
+            out,
+            has_before: false,
+        }
+    }
+
+    /// Where the next value goes.
+    fn next(&mut self) -> &mut Vec<u8> {
+        if std::mem::replace(&mut self.has_before, true) {
+            self.out.push(b',');
+        }
+        self.out
+    }
+
+    fn begin(&mut self, bracket: u8) {
+        self.next().push(bracket);
+        self.has_before = false;
+    }
+
+    fn end(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.has_before = true;
+    }
+}
+
+impl Sink for Writer<'_> {
+    fn null(&mut self) {
+        self.next().extend_from_slice(b"null");
+    }
+
+    fn bool(&mut self, value: bool) {
+        let name: &[u8] = if value { b"true" } else { b"false" };
+        self.next().extend_from_slice(name);
+    }
+
+    fn int(&mut self, value: i64) {
+        write_display(value, self.next());
+    }
+
+    fn uint(&mut self, value: u64) {
+        write_display(value, self.next());
+    }
+
+    fn big_int(&mut self, digits: &str) {
+        write_digits(digits, self.next());
+    }
+
+    fn float(&mut self, value: f64) {
+        write_float(value, self.next());
+    }
+
+    fn text(&mut self, value: &str) {
+        write_text(value, self.next());
+    }
+
+    fn bytes(&mut self, value: &[u8]) {
+        write_text(&repr(&Value::Bytes(value.into())), self.next());
+    }
+
+    fn ext(&mut self, kind: i8, value: &[u8]) {
+        write_text(&ext_text(kind, value), self.next());
+    }
+
+    fn begin_list(&mut self, _length: usize) {
+        self.begin(b'[');
+    }
+
+    fn end_list(&mut self) {
+        self.end(b']');
+    }
+
+    fn begin_map(&mut self, _length: usize) {
+        self.begin(b'{');
+    }
+
+    fn key(&mut self, key: &str) {
+        write_text(key, self.next());
+        self.out.push(b':');
+        self.has_before = false;
+    }
+
+    fn end_map(&mut self) {
+        self.end(b'}');
+    }
+
+    fn end_record(&mut self) {
+        self.out.push(b'\n');
+        self.has_before = false;
+    }
 }
 
 /// The text that Python's `json` module makes of a key that is none. Lists and dicts in it are not
@@ -27,64 +122,14 @@ pub(in crate::codec) fn key_text(key: &Value) -> CompactString {
     match key {
         Value::Str(text) => return text.clone(),
         Value::Bytes(bytes) => return CompactString::from_utf8_lossy(bytes),
-        Value::Ext(kind, bytes) => return ext_text(key, *kind, bytes).into(),
+        Value::Ext(kind, bytes) => return ext_text(*kind, bytes).into(),
         Value::Map(_) => return CompactString::const_new(DEEPER_MAP),
-        Value::List(items) => write_list(items, MAX_DEPTH, &mut text),
-        number_or_name => write_nested(number_or_name, 0, &mut text),
+        other => put(other, MAX_DEPTH - 1, &mut Writer::new(&mut text)),
     }
     CompactString::from_utf8_lossy(&text)
 }
 
-/// What stands for a list that is not written out.
-pub(in crate::codec) const DEEPER_LIST: &str = "[...]";
-/// What stands for a dict that is not written out.
-pub(in crate::codec) const DEEPER_MAP: &str = "{...}";
-
-/// Writes a value that stands in `depth` lists and dicts.
-fn write_nested(value: &Value, depth: usize, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Int(n) => write_display(n, out),
-        Value::UInt(n) => write_display(n, out),
-        Value::BigInt(digits) => write_digits(digits, out),
-        Value::Float(x) => write_float(*x, out),
-        Value::Str(text) => write_text(text, out),
-        Value::Bytes(_) => write_text(&repr(value), out),
-        Value::Ext(kind, bytes) => write_text(&ext_text(value, *kind, bytes), out),
-        Value::List(_) if depth >= MAX_DEPTH => write_text(DEEPER_LIST, out),
-        Value::Map(_) if depth >= MAX_DEPTH => write_text(DEEPER_MAP, out),
-        Value::List(items) => write_list(items, depth + 1, out),
-        Value::Map(map) => write_map(map, depth + 1, out),
-    }
-}
-
-fn write_list(items: &[Value], depth: usize, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_nested(item, depth, out);
-    }
-    out.push(b']');
-}
-
-pub(super) fn write_map(map: &Map, depth: usize, out: &mut Vec<u8>) {
-    out.push(b'{');
-    for (at, (key, value)) in map.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_text(key, out);
-        out.push(b':');
-        write_nested(value, depth, out);
-    }
-    out.push(b'}');
-}
-
-fn write_display(value: &impl std::fmt::Display, out: &mut Vec<u8>) {
+fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
     // Writing to a vector cannot fail.
     write!(out, "{value}").ok();
 }
@@ -171,10 +216,10 @@ fn repr(value: &Value) -> String {
     text
 }
 
-fn ext_text(value: &Value, kind: i8, bytes: &[u8]) -> String {
+fn ext_text(kind: i8, bytes: &[u8]) -> String {
     msgpack::timestamp(kind, bytes)
         .and_then(|(seconds, ns)| iso_8601(seconds, ns))
-        .unwrap_or_else(|| repr(value))
+        .unwrap_or_else(|| repr(&Value::Ext(kind, bytes.into())))
 }
 
 /// `2026-11-20T20:44:15.847165Z`, with three, six or nine digits behind the point where it needs

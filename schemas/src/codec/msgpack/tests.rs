@@ -1,7 +1,7 @@
 //! What senders do that msgpack has no word for, and claims that the bytes do not keep.
 
 use super::*;
-use crate::codec::MSGPACK;
+use crate::codec::{MSGPACK, sink};
 
 /// What these bytes read as, standing as a field of a record.
 fn read(bytes: &[u8]) -> Result<Value, CodecErrorKind> {
@@ -26,7 +26,7 @@ fn check_key(key: &[u8], expected: &str) {
 
 fn written(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
-    write_value(value, &mut out);
+    sink::put(value, 0, &mut Writer::new(&mut out));
     out
 }
 
