@@ -1,0 +1,151 @@
+"""The logging handler that publishes records.
+
+The hot path (reading a record, encoding it, queueing it) is ``_logbus.Core``.
+Here is what happens once: options, and what becomes of the queue at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any, Callable, Mapping, Sequence
+
+from . import _exit, _logbus
+
+Fields = Mapping[str, Any]
+
+
+class Handler(_logbus.Core, logging.Handler):
+    """Publishes log records to the bus; never waits, and counts what it cannot send.
+
+    endpoint
+        Where to connect to: ``tcp://HOST:PORT`` or ``ipc://PATH`` for ZeroMQ,
+        ``nng+tcp://HOST:PORT`` or ``nng+ipc://PATH`` for NNG; or several of
+        them. Not given: the environment variable ``LOGBUS_ENDPOINT`` (commas
+        between), else ``tcp://127.0.0.1:5556``.
+    codec
+        How records are written: ``"msgpack"`` or ``"json"``.
+    topic_prefix
+        Put before every logger's name to make the topic.
+    queue_records, queue_bytes
+        How much may wait to be sent.
+    overflow
+        What happens to a record that finds the queue full:
+        ``"discard-newest"``, ``"discard-oldest"``, or ``"block"``: the caller
+        waits for room up to ``block`` seconds.
+    hold
+        How many seconds records wait for a subscriber, at the start and
+        whenever the last one has gone.
+    linger
+        How many seconds closing the handler, and the end of the program, may
+        wait for what is still queued.
+    extra
+        Fields for every record: a dict, or a callable that gives one for each
+        record (from contextvars, say).
+    default
+        Called with each value that is of no JSON type for another one in its
+        place; raises ``TypeError`` for those it leaves to the built-in table.
+    program
+        The name under which people see this process; the script's name when
+        not given.
+    report
+        Whether to say on standard error, when the handler closes, how many
+        records could not be handed over.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | Sequence[str] | None = None,
+        *,
+        codec: str = "msgpack",
+        topic_prefix: str | None = None,
+        queue_records: int = 100_000,
+        queue_bytes: int = 64 << 20,
+        overflow: str = "discard-newest",
+        block: float = 0.1,
+        hold: float = 2.0,
+        linger: float = 1.0,
+        extra: Fields | Callable[[], Fields | None] | None = None,
+        default: Callable[[Any], Any] | None = None,
+        program: str | None = None,
+        report: bool = True,
+        level: int | str = logging.NOTSET,
+    ) -> None:
+        options = {
+            "endpoints": _endpoints(endpoint),
+            "codec": codec,
+            "topic_prefix": topic_prefix,
+            "queue_records": queue_records,
+            "queue_bytes": queue_bytes,
+            "overflow": overflow,
+            "block": block,
+            "hold": hold,
+            "linger": linger,
+            "program": program or program_name(),
+        }
+        self.open(options, default, extra)
+        self._report = report
+        logging.Handler.__init__(self, level)
+        _exit.watch(self)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Lets a subclass have an ``emit`` of its own: then ``handle`` calls it."""
+        super().__init_subclass__(**kwargs)
+        if cls.emit is not Handler.emit and cls.handle is Handler.handle:
+            cls.handle = logging.Handler.handle  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        """Sends what is queued, within ``linger``, and says goodbye."""
+        report = self.shutdown()
+        logging.Handler.close(self)
+        if self._report:
+            _tell(report)
+
+    def _failed(self, record: logging.LogRecord, error: BaseException) -> None:
+        """Called with what ``emit`` raised, so that ``handleError`` finds it."""
+        try:
+            raise error
+        except Exception:
+            self.handleError(record)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} ({logging.getLevelName(self.level)})>"
+
+
+def program_name() -> str:
+    """The name of this program: ``LOGBUS_PROGRAM``, else the script's or the module's."""
+    name = os.environ.get("LOGBUS_PROGRAM")
+    if name:
+        return name
+    path = sys.argv[0] if getattr(sys, "argv", None) else ""
+    folder, name = os.path.split(path)
+    if name == "__main__.py":
+        name = os.path.basename(folder)
+    stem, ending = os.path.splitext(name)
+    name = stem if ending == ".py" else name
+    return name if name and not name.startswith("-") else "python"
+
+
+def _endpoints(endpoint: str | Sequence[str] | None) -> list[str]:
+    """An empty list lets the publisher look into the environment."""
+    if endpoint is None:
+        return []
+    if isinstance(endpoint, str):
+        return [part.strip() for part in endpoint.split(",") if part.strip()]
+    return list(endpoint)
+
+
+def _tell(report: dict[str, Any]) -> None:
+    reasons = dict(report.get("discarded", {}))
+    for reason, key in (("still queued", "left"), ("unconfirmed", "unconfirmed")):
+        if report.get(key):
+            reasons[reason] = reasons.get(reason, 0) + report[key]
+    if not reasons or sys.stderr is None:
+        return
+    listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
+    line = f"logbus: {sum(reasons.values())} records were not handed over ({listed})\n"
+    try:
+        sys.stderr.write(line)
+    except (OSError, ValueError):
+        pass  # Nobody is there to read it; the counts are in the heartbeats, too.

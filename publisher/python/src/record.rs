@@ -1,0 +1,277 @@
+//! A Python `LogRecord` as the bytes of a record.
+//!
+//! Its `__dict__` is written as it stands: attributes, what adapters and filters have added, and
+//! extras. Three things are made here. `message` is the rendered message, beside `msg` and `args`.
+//! `exc_info`, which cannot travel, becomes `exc_text` and the fields `exc_type`, `exc_module` and
+//! `exc_value`. And what the handler's `extra` gives is put behind, under `extra_NAME` where the
+//! record has that name already. The record itself is left as it is: other handlers come after.
+
+use logbus_schemas::codec::sink::Sink;
+use logbus_schemas::codec::{self, Codec, json, msgpack};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType};
+use smallvec::SmallVec;
+
+use crate::encode::{Encoder, raised};
+use crate::text;
+
+/// What every record is written with.
+pub(crate) struct Writing {
+    pub(crate) codec: Codec,
+    /// Bytes of the largest record.
+    pub(crate) max_record: usize,
+    /// Called for what stands for an object of no natural type.
+    pub(crate) default: Option<Py<PyAny>>,
+    /// Fields for every record: a dict, or a callable that gives one.
+    pub(crate) extra: Option<Py<PyAny>>,
+    /// `logging.LogRecord`, and its `getMessage` as Python has it.
+    pub(crate) record_class: Py<PyType>,
+    pub(crate) get_message: Py<PyAny>,
+    /// Renders `exc_info` when the handler has no formatter that does.
+    pub(crate) format_exception: Py<PyAny>,
+}
+
+/// What formatters leave behind in a record: whoever formats it makes it anew.
+const LEFT_BEHIND: [&str; 2] = ["message", "asctime"];
+
+type Entry<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+impl Writing {
+    /// The record's bytes and its logger's name. Fails only when `record` is no `LogRecord` at all.
+    pub(crate) fn encode<'py>(
+        &self,
+        record: &Bound<'py, PyAny>,
+        formatter: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyAny>, Vec<u8>)> {
+        let mut bytes = Vec::with_capacity(512);
+        let name = if self.codec == codec::JSON {
+            self.write(json::Writer::new(&mut bytes), record, formatter)
+        } else {
+            self.write(msgpack::Writer::new(&mut bytes), record, formatter)
+        }?;
+        Ok((name, bytes))
+    }
+
+    fn write<'py>(
+        &self,
+        sink: impl Sink,
+        record: &Bound<'py, PyAny>,
+        formatter: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = record.py();
+        let dict = record.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+        let name = dict
+            .get_item(intern!(py, "name"))?
+            .unwrap_or_else(|| PyString::new(py, "").into_any());
+        // Taken out first: writing a value may run code that changes the record.
+        let mut entries: SmallVec<[Entry<'py>; 32]> = SmallVec::new();
+        entries.extend(dict.iter().filter(|(key, _)| !is_left_behind(key)));
+        let exception = Exception::of(&dict)?;
+        let message = self.message(record, &dict)?;
+        let extra = self.extra(&dict);
+
+        let default = self.default.as_ref().map(|default| default.bind(py));
+        let mut out = Encoder::new(sink, default, self.max_record);
+        let made = 1 + 3 * usize::from(exception.is_some()) + message.fault.iter().len();
+        out.sink.begin_map(entries.len() + made + extra.len());
+        for (key, value) in &entries {
+            out.key(key);
+            match (&exception, key_of(key)) {
+                (Some(_), Some("exc_info")) => out.sink.null(),
+                (Some(exception), Some("exc_text")) if !value.is_truthy().unwrap_or(false) => {
+                    out.str(&exception.text(formatter, self.format_exception.bind(py)));
+                }
+                (_, Some("msg")) if !value.is_exact_instance_of::<PyString>() => {
+                    message.template(value, &mut out);
+                }
+                _ => out.value(value),
+            }
+        }
+        out.sink.key("message");
+        out.value(&message.text);
+        if let Some(fault) = &message.fault {
+            out.sink.key("message_error");
+            out.str(fault);
+        }
+        if let Some(exception) = exception {
+            exception.write_fields(&mut out);
+        }
+        for (key, value) in &extra {
+            out.sink.key(key);
+            out.value(value);
+        }
+        out.sink.end_map();
+        out.sink.end_record();
+        Ok(name)
+    }
+
+    /// What `getMessage()` gives. Most records need no call: those of Python's own class, with a
+    /// text and no arguments.
+    fn message<'py>(
+        &self,
+        record: &Bound<'py, PyAny>,
+        dict: &Bound<'py, PyDict>,
+    ) -> PyResult<Message<'py>> {
+        let py = record.py();
+        let class = self.record_class.bind(py);
+        let msg = dict.get_item(intern!(py, "msg"))?;
+        let args = dict.get_item(intern!(py, "args"))?;
+        let is_plain = record.get_type().is(class)
+            && class
+                .getattr(intern!(py, "getMessage"))?
+                .is(&self.get_message)
+            && args.is_none_or(|args| !args.is_truthy().unwrap_or(true));
+        if let Some(msg) = &msg
+            && is_plain
+            && msg.is_exact_instance_of::<PyString>()
+        {
+            return Ok(Message {
+                text: msg.clone(),
+                fault: None,
+            });
+        }
+        Ok(match record.call_method0(intern!(py, "getMessage")) {
+            Ok(text) => Message { text, fault: None },
+            // Arguments that do not fit the template cost the rendering, not the record.
+            Err(error) => Message {
+                text: msg.unwrap_or_else(|| py.None().into_bound(py)),
+                fault: Some(error.to_string()),
+            },
+        })
+    }
+
+    /// The handler's own fields. When their callable raises, that is told in their place.
+    fn extra<'py>(&self, dict: &Bound<'py, PyDict>) -> Vec<(String, Bound<'py, PyAny>)> {
+        let py = dict.py();
+        let Some(extra) = &self.extra else {
+            return Vec::new();
+        };
+        let extra = extra.bind(py);
+        let fields = if extra.is_callable() {
+            extra.call0()
+        } else {
+            Ok(extra.clone())
+        };
+        fields
+            .and_then(|fields| fields_of(&fields, dict))
+            .unwrap_or_else(|error| {
+                let told = raised("extra", &error, py);
+                vec![(
+                    "extra_error".to_owned(),
+                    PyString::new(py, &told).into_any(),
+                )]
+            })
+    }
+}
+
+fn fields_of<'py>(
+    fields: &Bound<'py, PyAny>,
+    dict: &Bound<'py, PyDict>,
+) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+    if fields.is_none() {
+        return Ok(Vec::new());
+    }
+    let items = fields.cast::<PyMapping>()?.items()?;
+    let mut named = Vec::with_capacity(items.len());
+    for item in items.iter() {
+        let (key, value): Entry<'py> = item.extract()?;
+        let key = key.str()?;
+        let name = key.to_string_lossy();
+        let is_taken = dict.contains(&key)? || LEFT_BEHIND.contains(&&*name);
+        let prefix = if is_taken { "extra_" } else { "" };
+        named.push((format!("{prefix}{name}"), value));
+    }
+    Ok(named)
+}
+
+/// The rendered message, and why it could not be rendered.
+struct Message<'py> {
+    text: Bound<'py, PyAny>,
+    fault: Option<String>,
+}
+
+impl<'py> Message<'py> {
+    /// Writes a template that is no text. An object that renders itself (the Logging Cookbook's
+    /// `BraceMessage`) has been asked for its text already: that was the message.
+    fn template<S: Sink>(&self, msg: &Bound<'py, PyAny>, out: &mut Encoder<'_, 'py, S>) {
+        let is_object = !(msg.is_instance_of::<PyDict>()
+            || msg.is_instance_of::<PyList>()
+            || msg.is_instance_of::<PyTuple>()
+            || msg.is_none()
+            || msg.is_instance_of::<PyInt>()
+            || msg.is_instance_of::<PyFloat>());
+        out.value(if is_object && self.fault.is_none() {
+            &self.text
+        } else {
+            msg
+        });
+    }
+}
+
+/// An exception that a record carries.
+struct Exception<'py> {
+    info: Bound<'py, PyTuple>,
+}
+
+impl<'py> Exception<'py> {
+    fn of(dict: &Bound<'py, PyDict>) -> PyResult<Option<Self>> {
+        let info = dict.get_item(intern!(dict.py(), "exc_info"))?;
+        // Anything else that stands there is an ordinary value.
+        Ok(info
+            .and_then(|info| info.cast_into::<PyTuple>().ok())
+            .filter(|info| info.len() == 3)
+            .map(|info| Self { info }))
+    }
+
+    /// The traceback, as the handler's formatter writes it, or as Python's own does.
+    fn text(
+        &self,
+        formatter: Option<&Bound<'py, PyAny>>,
+        format_exception: &Bound<'py, PyAny>,
+    ) -> String {
+        let by_formatter = formatter.map(|formatter| {
+            formatter.call_method1(intern!(self.info.py(), "formatException"), (&self.info,))
+        });
+        let text = match by_formatter {
+            Some(Ok(text)) => Ok(text),
+            Some(Err(_)) | None => format_exception.call1((&self.info,)),
+        };
+        match text.and_then(|text| text.str()) {
+            Ok(text) => text::utf8(&text)
+                .map(str::to_owned)
+                .or_else(|| text::without_surrogates(&text).ok())
+                .unwrap_or_default(),
+            Err(error) => raised("the traceback", &error, self.info.py()),
+        }
+    }
+
+    fn write_fields<S: Sink>(&self, out: &mut Encoder<'_, 'py, S>) {
+        let py = self.info.py();
+        let kind = self.info.get_item(0).ok();
+        let of_kind = |name| kind.as_ref().and_then(|kind| kind.getattr(name).ok());
+        for (key, value) in [
+            ("exc_type", of_kind(intern!(py, "__qualname__"))),
+            ("exc_module", of_kind(intern!(py, "__module__"))),
+        ] {
+            out.sink.key(key);
+            match value {
+                Some(value) => out.value(&value),
+                None => out.sink.null(),
+            }
+        }
+        out.sink.key("exc_value");
+        match self.info.get_item(1).and_then(|value| value.str()) {
+            Ok(text) => out.text(&text),
+            Err(error) => out.str(&raised("str()", &error, py)),
+        }
+    }
+}
+
+fn key_of<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    text::utf8(key.cast::<PyString>().ok()?)
+}
+
+fn is_left_behind(key: &Bound<'_, PyAny>) -> bool {
+    key_of(key).is_some_and(|key| LEFT_BEHIND.contains(&key))
+}
