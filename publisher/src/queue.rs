@@ -72,6 +72,23 @@ pub(crate) struct Taken {
     pub(crate) deadline: Option<Deadline>,
     /// Whether nothing waits any more.
     pub(crate) is_empty: bool,
+    /// Records that were looked at, whatever became of them.
+    pub(crate) seen: usize,
+    /// Whether there are more that this look had no room for.
+    pub(crate) has_more: bool,
+}
+
+/// What the sender wants to be called for while it rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Rest {
+    /// Nothing: it is awake.
+    #[default]
+    Awake,
+    /// A queue that is half full: it rests for a moment, because calling it for each of many
+    /// records costs callers more than all the rest that they do here.
+    Nap,
+    /// Any record.
+    Sleep,
 }
 
 /// The queue; see the head of this file.
@@ -102,8 +119,7 @@ struct State {
     in_hand: (usize, usize),
     discards: HashMap<(Topic, Reason), u64>,
     topics: HashMap<String, Topic>,
-    /// Whether a new record is worth waking the sender for.
-    sender_sleeps: bool,
+    sender: Rest,
     /// Whether what was handed over has left the sockets, as far as they can tell.
     sockets_flushed: bool,
     deadline: Option<Deadline>,
@@ -216,9 +232,16 @@ impl Queue {
         };
         state.bytes += entry.bytes.len();
         state.fresh.push_back(entry);
-        let wake = std::mem::take(&mut state.sender_sleeps);
-        drop(state);
-        if wake {
+        let is_called = match state.sender {
+            Rest::Awake => false,
+            Rest::Nap => {
+                2 * state.waiting() >= self.max_records || 2 * state.bytes >= self.max_bytes
+            }
+            Rest::Sleep => true,
+        };
+        if is_called {
+            state.sender = Rest::Awake;
+            drop(state);
             self.wake();
         }
     }
@@ -248,6 +271,7 @@ impl Queue {
                 Ok(state)
             }
             Overflow::Block(longest) => {
+                self.wake();
                 let closed = |state: &mut State| state.deadline.is_some() || state.sender_ended;
                 let (mut state, _) = self
                     .room
@@ -302,6 +326,7 @@ impl Queue {
     ) -> Taken {
         let mut taken = Taken::default();
         let mut state = self.lock();
+        state.sender = Rest::Awake;
         let mut bytes = 0;
         let held = if again {
             std::mem::take(&mut state.held)
@@ -312,6 +337,7 @@ impl Queue {
             while bytes < max_bytes
                 && let Some(entry) = waiting.pop_front()
             {
+                taken.seen += 1;
                 match fate(&entry.topic) {
                     Fate::Hold => state.held.push_back(entry),
                     Fate::Send => {
@@ -337,6 +363,7 @@ impl Queue {
             .collect();
         taken.deadline = state.deadline;
         taken.is_empty = state.waiting() == 0;
+        taken.has_more = !state.fresh.is_empty();
         taken
     }
 
@@ -362,16 +389,19 @@ impl Queue {
             .is_some_and(|deadline| deadline.stop <= Instant::now())
     }
 
-    /// Says how the sockets stand at the end of a turn, and whether the sender may now sleep:
-    /// `false` when there is something new to look at.
-    pub(crate) fn rest(&self, sockets_flushed: bool) -> bool {
+    /// Says how the sockets stand at the end of a turn, and that the sender means to rest; `false`
+    /// when there is something that it would have been called for.
+    pub(crate) fn rest(&self, sockets_flushed: bool, rest: Rest) -> bool {
         let mut state = self.lock();
         state.sockets_flushed = sockets_flushed;
         if state.is_drained() {
             self.progress.notify_all();
         }
-        state.sender_sleeps = state.fresh.is_empty();
-        state.sender_sleeps
+        if rest == Rest::Sleep && !state.fresh.is_empty() {
+            return false;
+        }
+        state.sender = rest;
+        rest != Rest::Awake
     }
 
     /// Throws away what still waits because the time is up; says how much that was, by topic.

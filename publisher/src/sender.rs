@@ -23,7 +23,7 @@ use logbus_transport::{
 };
 
 use crate::config::Config;
-use crate::queue::{Entry, Fate, Queue, Taken};
+use crate::queue::{Entry, Fate, Queue, Rest, Taken};
 use crate::stats::Reason;
 use crate::subscriptions::Subscriptions;
 
@@ -39,6 +39,11 @@ const SOCKET_QUEUE: usize = 256;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a peer that used up the patience gets none.
 const IMPATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for more after some records were sent: they share messages, and callers need
+/// not call.
+const NAP: Duration = Duration::from_millis(1);
+/// The same while nobody listens.
+const LONG_NAP: Duration = Duration::from_millis(20);
 /// How soon to try again when a socket has no room. Nothing announces room.
 const RETRY: Duration = Duration::from_millis(1);
 
@@ -131,8 +136,13 @@ impl Sender {
                 return self.close(deadline.close);
             }
             let is_flushed = self.links.iter_mut().all(Link::is_flushed);
-            if self.queue.rest(is_flushed) {
-                self.sleep(taken.deadline.map(|deadline| deadline.stop));
+            let rest = match taken {
+                Taken { has_more: true, .. } => Rest::Awake,
+                Taken { seen: 0, .. } => Rest::Sleep,
+                _ => Rest::Nap,
+            };
+            if self.queue.rest(is_flushed, rest) {
+                self.sleep(rest, taken.deadline.map(|deadline| deadline.stop));
             }
         }
     }
@@ -265,7 +275,7 @@ impl Sender {
         is_sent
     }
 
-    fn sleep(&mut self, mut until: Option<Instant>) {
+    fn sleep(&mut self, rest: Rest, mut until: Option<Instant>) {
         let mut earlier = |deadline: Instant| {
             until = Some(until.map_or(deadline, |until| until.min(deadline)));
         };
@@ -274,6 +284,10 @@ impl Sender {
         }
         if let Some(hold_until) = self.hold_until {
             earlier(hold_until);
+        }
+        if rest == Rest::Nap {
+            let is_heard = self.links.iter().any(|link| !link.wanted.is_empty());
+            earlier(Instant::now() + if is_heard { NAP } else { LONG_NAP });
         }
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let mut set = PollSet::new();

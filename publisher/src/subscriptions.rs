@@ -19,6 +19,11 @@ impl Subscriptions {
         }
     }
 
+    /// Whether nobody wants anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.prefixes.is_empty()
+    }
+
     /// Whether somebody wants what is published under this topic.
     pub(crate) fn want(&self, topic: &str) -> bool {
         self.prefixes

@@ -156,9 +156,7 @@ impl Core {
         let Some(open) = slf.get().open.get() else {
             return Err(PyRuntimeError::new_err("this handler was never opened"));
         };
-        let formatter = slf.getattr(intern!(py, "formatter"))?;
-        let formatter = Some(formatter).filter(|formatter| !formatter.is_none());
-        let (name, bytes) = open.writing.encode(record, formatter.as_ref())?;
+        let (name, bytes) = open.writing.encode(record, slf)?;
         let name = name.str()?;
         match text::utf8(&name) {
             Some(name) if open.blocks => py.detach(|| open.publisher.publish_encoded(name, bytes)),

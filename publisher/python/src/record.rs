@@ -42,13 +42,13 @@ impl Writing {
     pub(crate) fn encode<'py>(
         &self,
         record: &Bound<'py, PyAny>,
-        formatter: Option<&Bound<'py, PyAny>>,
+        handler: &Bound<'py, PyAny>,
     ) -> PyResult<(Bound<'py, PyAny>, Vec<u8>)> {
         let mut bytes = Vec::with_capacity(512);
         let name = if self.codec == codec::JSON {
-            self.write(json::Writer::new(&mut bytes), record, formatter)
+            self.write(json::Writer::new(&mut bytes), record, handler)
         } else {
-            self.write(msgpack::Writer::new(&mut bytes), record, formatter)
+            self.write(msgpack::Writer::new(&mut bytes), record, handler)
         }?;
         Ok((name, bytes))
     }
@@ -57,7 +57,7 @@ impl Writing {
         &self,
         sink: impl Sink,
         record: &Bound<'py, PyAny>,
-        formatter: Option<&Bound<'py, PyAny>>,
+        handler: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = record.py();
         let dict = record.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
@@ -65,8 +65,11 @@ impl Writing {
             .get_item(intern!(py, "name"))?
             .unwrap_or_else(|| PyString::new(py, "").into_any());
         // Taken out first: writing a value may run code that changes the record.
-        let mut entries: SmallVec<[Entry<'py>; 32]> = SmallVec::new();
-        entries.extend(dict.iter().filter(|(key, _)| !is_left_behind(key)));
+        let entries: SmallVec<[Entry<'py>; 32]> = dict.iter().collect();
+        let mut left_behind = 0;
+        for name in [intern!(py, "message"), intern!(py, "asctime")] {
+            left_behind += usize::from(dict.contains(name)?);
+        }
         let exception = Exception::of(&dict)?;
         let message = self.message(record, &dict)?;
         let extra = self.extra(&dict);
@@ -74,15 +77,24 @@ impl Writing {
         let default = self.default.as_ref().map(|default| default.bind(py));
         let mut out = Encoder::new(sink, default, self.max_record);
         let made = 1 + 3 * usize::from(exception.is_some()) + message.fault.iter().len();
-        out.sink.begin_map(entries.len() + made + extra.len());
+        out.sink
+            .begin_map(entries.len() - left_behind + made + extra.len());
         for (key, value) in &entries {
-            out.key(key);
-            match (&exception, key_of(key)) {
-                (Some(_), Some("exc_info")) => out.sink.null(),
-                (Some(exception), Some("exc_text")) if !value.is_truthy().unwrap_or(false) => {
-                    out.str(&exception.text(formatter, self.format_exception.bind(py)));
+            let Some(name) = key_of(key) else {
+                out.key(key);
+                out.value(value);
+                continue;
+            };
+            if LEFT_BEHIND.contains(&name) {
+                continue;
+            }
+            out.sink.key(name);
+            match (name, &exception) {
+                ("exc_info", Some(_)) => out.sink.null(),
+                ("exc_text", Some(exception)) if !value.is_truthy().unwrap_or(false) => {
+                    out.str(&exception.text(handler, self.format_exception.bind(py)));
                 }
-                (_, Some("msg")) if !value.is_exact_instance_of::<PyString>() => {
+                ("msg", _) if !value.is_exact_instance_of::<PyString>() => {
                     message.template(value, &mut out);
                 }
                 _ => out.value(value),
@@ -106,8 +118,8 @@ impl Writing {
         Ok(name)
     }
 
-    /// What `getMessage()` gives. Most records need no call: those of Python's own class, with a
-    /// text and no arguments.
+    /// What `getMessage()` gives, without calling it where it is Python's own and the template a
+    /// text.
     fn message<'py>(
         &self,
         record: &Bound<'py, PyAny>,
@@ -120,18 +132,19 @@ impl Writing {
         let is_plain = record.get_type().is(class)
             && class
                 .getattr(intern!(py, "getMessage"))?
-                .is(&self.get_message)
-            && args.is_none_or(|args| !args.is_truthy().unwrap_or(true));
-        if let Some(msg) = &msg
-            && is_plain
-            && msg.is_exact_instance_of::<PyString>()
-        {
-            return Ok(Message {
-                text: msg.clone(),
-                fault: None,
-            });
-        }
-        Ok(match record.call_method0(intern!(py, "getMessage")) {
+                .is(&self.get_message);
+        let rendered = match (&msg, args) {
+            (Some(msg), Some(args)) if is_plain && msg.is_exact_instance_of::<PyString>() => {
+                // As Python's own does: no arguments, no rendering.
+                if args.is_truthy().unwrap_or(true) {
+                    msg.rem(args)
+                } else {
+                    Ok(msg.clone())
+                }
+            }
+            _ => record.call_method0(intern!(py, "getMessage")),
+        };
+        Ok(match rendered {
             Ok(text) => Message { text, fault: None },
             // Arguments that do not fit the template cost the rendering, not the record.
             Err(error) => Message {
@@ -227,16 +240,14 @@ impl<'py> Exception<'py> {
     /// The traceback, as the handler's formatter writes it, or as Python's own does.
     fn text(
         &self,
-        formatter: Option<&Bound<'py, PyAny>>,
+        handler: &Bound<'py, PyAny>,
         format_exception: &Bound<'py, PyAny>,
     ) -> String {
-        let by_formatter = formatter.map(|formatter| {
-            formatter.call_method1(intern!(self.info.py(), "formatException"), (&self.info,))
-        });
-        let text = match by_formatter {
-            Some(Ok(text)) => Ok(text),
-            Some(Err(_)) | None => format_exception.call1((&self.info,)),
-        };
+        let py = self.info.py();
+        let by_formatter = handler
+            .getattr(intern!(py, "formatter"))
+            .and_then(|own| own.call_method1(intern!(py, "formatException"), (&self.info,)));
+        let text = by_formatter.or_else(|_| format_exception.call1((&self.info,)));
         match text.and_then(|text| text.str()) {
             Ok(text) => text::utf8(&text)
                 .map(str::to_owned)
@@ -269,9 +280,5 @@ impl<'py> Exception<'py> {
 }
 
 fn key_of<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    text::utf8(key.cast::<PyString>().ok()?)
-}
-
-fn is_left_behind(key: &Bound<'_, PyAny>) -> bool {
-    key_of(key).is_some_and(|key| LEFT_BEHIND.contains(&key))
+    text::utf8(key.cast_exact::<PyString>().ok()?)
 }
