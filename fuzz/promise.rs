@@ -2,7 +2,7 @@
 //! written and read again. The fuzz target and the plain test over the corpus both call this.
 
 use logbus_schemas::codec::{self, CODECS, Codec};
-use logbus_schemas::dialect::{self, Reading};
+use logbus_schemas::dialect::{self, DIALECTS, Malformed, Reading};
 use logbus_schemas::wire::{Identity, Native};
 use logbus_schemas::{Record, Value};
 
@@ -16,13 +16,21 @@ pub(crate) fn any_bytes_are_read_or_refused(bytes: &[u8]) {
     }
     check_message(&[bytes]);
     check_message(&[b"myapp", bytes]);
+    check_message(&[b"myapp.INFO", bytes]);
+    check_message(&[bytes, b"hello"]);
     if let Some(native) = Native::split(&[bytes]) {
         check_message(&[native.topic, native.header, native.payload]);
     }
 }
 
 fn check_message(frames: &[&[u8]]) {
-    match dialect::read(frames) {
+    for dialect in DIALECTS.iter().map(Some).chain([None]) {
+        check_reading(dialect::read_in(dialect, frames));
+    }
+}
+
+fn check_reading(reading: Result<Reading<'_>, Malformed>) {
+    match reading {
         Ok(Reading::Foreign { record, .. }) => check_typed_access(&record),
         Ok(Reading::Native {
             header, payload, ..

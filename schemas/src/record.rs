@@ -76,6 +76,21 @@ impl Record {
         &self.fields
     }
 
+    /// The whole dict, for making something else of it.
+    pub fn into_fields(self) -> Map {
+        self.fields
+    }
+
+    /// Sets what a sender said beyond a `LogRecord`'s attributes. Underscores behind the key keep
+    /// it apart from an attribute, or from what was set before.
+    pub fn set_extra(&mut self, key: &str, value: impl Into<Value>) {
+        let mut key = CompactString::from(key);
+        while ATTRIBUTES.contains(&key.as_str()) || self.get(&key).is_some() {
+            key.push('_');
+        }
+        self.set(key, value);
+    }
+
     /// The keys that are not attributes of a `LogRecord`, with their values.
     pub fn extras(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.fields
@@ -156,6 +171,18 @@ mod tests {
         record.set("levelno", 25);
         assert_eq!(record.level(), Some(Level(25)));
         assert_eq!(record.level_name().as_deref(), Some("ERROR"));
+    }
+
+    #[test]
+    fn an_extra_never_takes_the_place_of_anything() {
+        let mut record = Record::new("a", 20, "m");
+        for value in ["fred", "sheila"] {
+            record.set_extra("user", value);
+            record.set_extra("name", value);
+        }
+        assert_eq!(record.name(), Some("a"));
+        let keys: Vec<_> = record.extras().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["user", "name_", "user_", "name__"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use logbus_schemas::dialect::{self, Reading};
 use logbus_schemas::reject::Reject;
 use logbus_schemas::{Level, Map, Record, Value, codec};
 
@@ -123,17 +124,90 @@ fn what_stock_senders_sent_survives_both_codecs() {
     }
 }
 
+/// The record of each message of a file, read in the dialect that recognises it.
+fn records(name: &str) -> Vec<Record> {
+    let record = |frames: Vec<Vec<u8>>| {
+        let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        match dialect::read(&frames) {
+            Ok(Reading::Foreign { record, .. }) => record,
+            other => panic!("{other:?}"),
+        }
+    };
+    messages(name).into_iter().map(record).collect()
+}
+
 #[test]
-fn text_messages_are_two_frames_and_no_dicts() {
-    let messages = messages("pyzmq-pubhandler.jsonl");
-    assert_eq!(messages.len(), 10);
-    for frames in messages {
-        assert_eq!(frames.len(), 2);
-        assert!(frames[0].starts_with(b"myapp."));
+fn pyzmqs_handler_is_read_line_for_line() {
+    let records = records("pyzmq-pubhandler.jsonl");
+    // The handler has no format for level 25 and sends nothing.
+    let logged = LOGGED.iter().filter(|(level, _)| *level != 25);
+    assert_eq!(records.len(), LOGGED.len() - 1);
+    for (record, (level, message)) in records.iter().zip(logged) {
+        assert_eq!(record.name(), Some("myapp"));
+        assert_eq!(record.level(), Some(Level(*level)));
+        let shown = record.get_message();
+        assert!(!shown.ends_with('\n'));
         assert!(
-            codec::CODECS
-                .iter()
-                .all(|codec| codec.decode(&frames[1]).is_err())
+            message.is_none_or(|message| shown.ends_with(message)),
+            "{shown}"
         );
+        let is_placed = record.text("filename") == Some("capture.py");
+        assert_eq!(is_placed, *level != 20, "{record:?}");
     }
+    assert!(
+        records[3]
+            .get_message()
+            .ends_with("\nZeroDivisionError: division by zero")
+    );
+}
+
+#[test]
+fn logbooks_handler_is_read_record_for_record() {
+    let records = records("logbook-zmq.jsonl");
+    let shown: Vec<(&str, i64, String)> = records
+        .iter()
+        .map(|record| {
+            let level = record.level().map_or(-1, |level| level.0);
+            (
+                record.name().unwrap_or_default(),
+                level,
+                record.get_message().into_owned(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("myapp", 10, "debug message"),
+        ("myapp", 20, "GET /api/orders/17 user=fred took 12.345 ms"),
+        ("myapp", 30, "disk /var"),
+        ("myapp", 40, "computing ratio failed"),
+        ("myapp", 25, "notice level"),
+        ("myapp", 50, "żółw 🐢"),
+        ("myapp.lib1", 20, "child"),
+    ];
+    assert_eq!(
+        shown,
+        expected.map(|(name, level, text)| (name, level, text.to_owned()))
+    );
+    assert_eq!(records[0].created(), Some(1_795_207_455.847165));
+    assert_eq!(
+        records[1]
+            .get("args_")
+            .map(|args| matches!(args, Value::List(_))),
+        Some(true)
+    );
+    assert_eq!(
+        (records[2].text("disk"), records[2].text("ip")),
+        (Some("/var"), Some("192.168.0.1"))
+    );
+    assert_eq!(
+        records[3].text("exception_name"),
+        Some("builtins.ZeroDivisionError")
+    );
+    assert!(
+        records[3]
+            .text("exc_text")
+            .is_some_and(|text| text.starts_with("Traceback"))
+    );
+    assert_eq!(records[3].text("pathname"), Some("/srv/app/capture.py"));
+    assert_eq!(records[4].level_name().as_deref(), Some("NOTICE"));
 }

@@ -23,6 +23,11 @@ pub(super) const DIALECT: Dialect = Dialect {
 fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
     let body = frames.first().copied().unwrap_or_default();
     let (codec, record) = read_dict(body)?;
+    named(codec, body, record)
+}
+
+/// A dict that was read, published under its name.
+pub(super) fn named(codec: Codec, body: &[u8], record: Record) -> Result<Reading<'_>, Malformed> {
     let Some(name) = record.name() else {
         return Err(Malformed::new(
             MalformedKind::NoRecord,

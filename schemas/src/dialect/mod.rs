@@ -12,8 +12,15 @@ use crate::topic::Topic;
 use crate::wire::{Header, WireError};
 
 mod native;
+mod logbook;
 mod bare_dict;
+mod pyzmq;
 mod topic_dict;
+mod text;
+mod rsyslog;
+
+mod syslog;
+mod timestamp;
 
 /// A way to put records on the wire.
 pub struct Dialect {
@@ -21,15 +28,23 @@ pub struct Dialect {
     pub name: &'static str,
     /// Who speaks it.
     pub summary: &'static str,
-    /// What a message without a topic can begin with. A subscriber subscribes to these as well as
-    /// to its topics, and then filters by the record's name.
+    /// What a message can begin with that does not begin with its topic. A subscriber subscribes
+    /// to these as well as to its topics, and then filters by the topic that is inside.
     pub prefixes: &'static [&'static [u8]],
     recognise: fn(&[&[u8]]) -> bool,
     read: for<'a> fn(&[&'a [u8]]) -> Result<Reading<'a>, Malformed>,
 }
 
 /// Every dialect, in order of precedence.
-pub const DIALECTS: &[Dialect] = &[native::DIALECT, bare_dict::DIALECT, topic_dict::DIALECT];
+pub const DIALECTS: &[Dialect] = &[
+    native::DIALECT,
+    logbook::DIALECT,
+    bare_dict::DIALECT,
+    pyzmq::DIALECT,
+    topic_dict::DIALECT,
+    text::DIALECT,
+    rsyslog::DIALECT,
+];
 
 /// What a message says.
 #[derive(Debug)]
@@ -148,7 +163,8 @@ pub fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
         None => Err(Malformed::new(
             MalformedKind::Unrecognised,
             format_args!(
-                "{} frame(s) that are no native message, no dict and no topic with a dict",
+                "{} frame(s) that are no native message, no dict, and no topic with a dict or a level; \
+                 where lines of text come in, listen with text+ before the endpoint",
                 frames.len()
             ),
         )),
@@ -166,7 +182,7 @@ pub fn read_in<'a>(
     }
 }
 
-/// What messages without a topic can begin with, over all dialects.
+/// What messages can begin with that do not begin with their topic, over all dialects.
 pub fn topicless_prefixes() -> impl Iterator<Item = &'static [u8]> {
     DIALECTS
         .iter()

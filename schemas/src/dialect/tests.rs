@@ -21,24 +21,29 @@ fn kind_of(frames: &[&[u8]]) -> MalformedKind {
 }
 
 #[test]
-fn each_message_is_claimed_by_one_dialect_only() {
+fn each_message_is_read_by_the_first_dialect_that_claims_it() {
     let header = Header::new(JSON, SenderId(1)).to_bytes();
     let (json, msgpack) = (encoded(JSON), encoded(MSGPACK));
     let body = crate::wire::join(b"myapp", &header, b"");
-    let messages: [&[&[u8]]; 6] = [
-        &[b"myapp", &header, b""],
-        &[&body],
-        &[&json],
-        &[&msgpack],
-        &[b"myapp", &json],
-        &[b"myapp", &msgpack],
+    let logbook = b"{\"channel\": \"myapp\", \"msg\": \"x\", \"heavy_initialized\": true}";
+    let messages: [(&str, &[&[u8]]); 10] = [
+        ("native", &[b"myapp", &header, b""]),
+        ("native", &[&body]),
+        ("bare dict", &[&json]),
+        ("bare dict", &[&msgpack]),
+        ("topic and dict", &[b"myapp", &json]),
+        ("topic and dict", &[b"myapp", &msgpack]),
+        ("logbook", &[logbook]),
+        ("pyzmq", &[b"myapp.INFO", b"x\n"]),
+        ("pyzmq", &[b"myapp.INFO", &json]),
+        ("pyzmq", &[b"ERROR.db", &msgpack]),
     ];
-    for frames in messages {
-        let claims = DIALECTS
+    for (expected, frames) in messages {
+        let mut claims = DIALECTS
             .iter()
-            .filter(|dialect| (dialect.recognise)(frames))
-            .count();
-        assert_eq!(claims, 1, "{frames:?}");
+            .filter(|dialect| (dialect.recognise)(frames));
+        assert_eq!(claims.next(), named(expected), "{frames:?}");
+        assert!(read(frames).is_ok(), "{frames:?}");
     }
 }
 
@@ -116,8 +121,10 @@ proptest! {
         frames in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..4)
     ) {
         let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
-        if let Err(malformed) = read(&frames) {
-            prop_assert!(!malformed.detail.is_empty());
+        for dialect in DIALECTS.iter().map(Some).chain([None]) {
+            if let Err(malformed) = read_in(dialect, &frames) {
+                prop_assert!(!malformed.detail.is_empty());
+            }
         }
         prop_assert!(preview(&frames).len() < 1000);
     }

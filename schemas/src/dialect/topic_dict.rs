@@ -2,6 +2,8 @@
 
 use super::bare_dict::{codec_of, read_dict};
 use super::{Dialect, Malformed, MalformedKind, Reading};
+use crate::codec::Codec;
+use crate::record::Record;
 use crate::topic::Topic;
 
 pub(super) const DIALECT: Dialect = Dialect {
@@ -21,15 +23,24 @@ fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
     };
     let text = std::str::from_utf8(topic)
         .map_err(|_| Malformed::new(MalformedKind::NoRecord, "a topic that is not UTF-8"))?;
-    let (codec, mut record) = read_dict(body)?;
-    let mut dict = Some((codec, body));
-    if record.name().is_none() {
-        record.set("name", text);
-        dict = None;
-    }
+    let (record, dict) = read_under(text, body)?;
     Ok(Reading::Foreign {
         topic: Topic::for_name(text),
         record,
         dict,
     })
+}
+
+/// Reads a record dict that may leave its name to the topic; and where nothing had to be added,
+/// the dict's bytes say the same.
+pub(super) fn read_under<'a>(
+    topic: &str,
+    body: &'a [u8],
+) -> Result<(Record, Option<(Codec, &'a [u8])>), Malformed> {
+    let (codec, mut record) = read_dict(body)?;
+    if record.name().is_some() {
+        return Ok((record, Some((codec, body))));
+    }
+    record.set("name", topic);
+    Ok((record, None))
 }
