@@ -161,7 +161,7 @@ impl Decoder {
                     self.foreign += 1;
                     self.pass(
                         Delivered {
-                            record,
+                            record: dated(record, now),
                             topic,
                             origin: None,
                             received: now,
@@ -224,7 +224,7 @@ impl Decoder {
                 let origin = Some((header.sender, header.sequence + u64::from(found)));
                 self.pass(
                     Delivered {
-                        record,
+                        record: dated(record, header.sent),
                         topic: topic.clone(),
                         origin,
                         received: now,
@@ -301,6 +301,15 @@ impl Faults {
             detail: std::mem::take(&mut self.detail),
         }))
     }
+}
+
+/// A record whose sender gives no time has the time at which its message was sent; for a foreign
+/// one that is when the bus, or this program, took it in. `at` is in ns since 1970.
+fn dated(mut record: Record, at: u64) -> Record {
+    if record.get("created").is_none() {
+        record.set("created", at as f64 / 1e9);
+    }
+    record
 }
 
 fn accepted(parts: &[Range<u32>]) -> u64 {

@@ -196,6 +196,20 @@ fn a_foreign_record_is_shown_though_nobody_numbered_it() {
     assert_eq!(decoder.summary().foreign, 1);
 }
 
+#[test]
+fn a_record_without_a_time_has_its_messages() {
+    let mut decoder = decoder(&[], None);
+    let created = |items: &[Item]| match items {
+        [Item::Record(delivered)] => delivered.record.created(),
+        other => panic!("{other:?}"),
+    };
+    let sent = feed(&mut decoder, &[b"myapp", &native(0, 1), &payload(&["x"])]);
+    assert_eq!(created(&sent), Some(1e-9));
+    assert_eq!(created(&feed(&mut decoder, &[b"a.INFO", b"x"])), Some(1e-9));
+    let said = feed(&mut decoder, &[b"a", b"{\"msg\":\"x\",\"created\":7}"]);
+    assert_eq!(created(&said), Some(7.0));
+}
+
 proptest! {
     #[test]
     fn any_frames_are_decoded_or_refused(
