@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::entrance::{Entrance, describe};
 use crate::fanout::Fanout;
 use crate::hub::{Hub, Source, Stop};
+use crate::pyzmq::PyzmqOutlets;
 use crate::stats::Summary;
 
 /// A running broker; dropped, it stops at once.
@@ -24,6 +25,7 @@ use crate::stats::Summary;
 pub struct Broker {
     publishers: Vec<Arc<str>>,
     subscribers: Vec<Endpoint>,
+    pyzmq_subscribers: Vec<Endpoint>,
     stop: Arc<Stop>,
     waker: Waker,
     thread: Option<JoinHandle<Summary>>,
@@ -35,11 +37,13 @@ impl Broker {
         let sources = open_sources(&config)?;
         let outlets = open_outlets(&config)?;
         let publishers = sources.iter().map(|source| source.name.clone()).collect();
-        let subscribers = endpoints(outlets.iter().map(|outlet| outlet.endpoints()));
+        let pyzmq = open_pyzmq_outlets(&config)?;
+        let subscribers = endpoints(&outlets);
+        let pyzmq_subscribers = endpoints(&pyzmq);
         let waker = Waker::new()?;
         let stop = Arc::new(Stop::default());
         let taps = config.taps.clone();
-        let fanout = Fanout::new(outlets, config.taps);
+        let fanout = Fanout::new(outlets, PyzmqOutlets::new(pyzmq), config.taps);
         let mut hub = Hub::new(sources, fanout, config.program, config.rejects, config.say);
         hub.subscribe_taps(&taps)?;
         let (its_waker, its_stop) = (waker.clone(), stop.clone());
@@ -58,6 +62,7 @@ impl Broker {
         Ok(Self {
             publishers,
             subscribers,
+            pyzmq_subscribers,
             stop,
             waker,
             thread: Some(thread),
@@ -72,6 +77,11 @@ impl Broker {
     /// Where subscribers find it, with real ports.
     pub fn subscribers(&self) -> &[Endpoint] {
         &self.subscribers
+    }
+
+    /// Where readers of text find it, with real ports.
+    pub fn pyzmq_subscribers(&self) -> &[Endpoint] {
+        &self.pyzmq_subscribers
     }
 
     /// Whether its thread still works; it ends by itself only when a socket breaks.
@@ -149,12 +159,37 @@ fn open_outlets(config: &Config) -> Result<Vec<Box<dyn Outlet>>, Error> {
         welcome: Some([WELCOME, config.program.as_bytes()].concat()),
         ..Options::default()
     };
+    open_publishing(&config.subscribers, &options)
+}
+
+/// Nobody is greeted there: a greeting is one frame.
+fn open_pyzmq_outlets(config: &Config) -> Result<Vec<Box<dyn Outlet>>, Error> {
+    let options = Options {
+        send_queue: config.subscriber_queue,
+        ..Options::default()
+    };
+    let outlets = open_publishing(&config.pyzmq_subscribers, &options)?;
+    match outlets.iter().find(|outlet| !outlet.multipart()) {
+        Some(outlet) => Err(Error {
+            kind: ErrorKind::Unsupported,
+            endpoint: outlet.endpoints().first().cloned(),
+            source: "pyzmq's readers take two frames, so they need a ZeroMQ endpoint".into(),
+        }),
+        None => Ok(outlets),
+    }
+}
+
+fn open_publishing(
+    attachments: &[Attachment],
+    options: &Options,
+) -> Result<Vec<Box<dyn Outlet>>, Error> {
     let share = |a: &Attachment, b: &Attachment| a.endpoint().same_transport(b.endpoint());
-    open_each(&config.subscribers, share, |attachments| {
-        open_outlet(OutletKind::Publish, attachments, &options)
+    open_each(attachments, share, |attachments| {
+        open_outlet(OutletKind::Publish, attachments, options)
     })
 }
 
-fn endpoints<'a>(each: impl Iterator<Item = &'a [Endpoint]>) -> Vec<Endpoint> {
+fn endpoints(outlets: &[Box<dyn Outlet>]) -> Vec<Endpoint> {
+    let each = outlets.iter().map(|outlet| outlet.endpoints());
     each.flatten().cloned().collect()
 }

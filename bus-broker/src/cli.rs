@@ -9,6 +9,8 @@ Examples:
   bus-broker
   bus-broker --publishers tcp://*:5556 --subscribers tcp://*:5557,nng+tcp://*:13233
   bus-broker --listen pull+tcp://*:5560 --connect tcp://web1:5558
+  bus-broker --subscribers tcp://*:5557,pyzmq+tcp://127.0.0.1:5558
+  bus-broker --listen rsyslog+pull+tcp://127.0.0.1:5560,text+tcp://127.0.0.1:5561
   bus-broker --reject-file rejects.jsonl
 
 Exit codes:
@@ -56,6 +58,9 @@ pub(crate) struct Cli {
     pub(crate) connect: Vec<String>,
 
     /// Listen here for subscribers
+    ///
+    /// pyzmq+ before a ZeroMQ endpoint makes it one for `python -m zmq.log` and its like, who take
+    /// lines of text.
     #[arg(
         long,
         value_delimiter = ',',

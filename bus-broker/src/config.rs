@@ -21,6 +21,8 @@ pub struct Config {
     pub publishers: Vec<Entrance>,
     /// Where subscribers find it.
     pub subscribers: Vec<Attachment>,
+    /// Where `python -m zmq.log` and its like find lines of text; ZeroMQ only.
+    pub pyzmq_subscribers: Vec<Attachment>,
     /// Receivers in this process.
     pub taps: Vec<Tap>,
     /// Messages held for a subscriber that does not take them as fast as they come.
@@ -43,6 +45,7 @@ impl Default for Config {
                 .map(Entrance::from)
                 .collect(),
             subscribers: bind_all(&[DEFAULT_SUBSCRIBERS, DEFAULT_NNG_SUBSCRIBERS]),
+            pyzmq_subscribers: Vec::new(),
             taps: Vec::new(),
             subscriber_queue: 1000,
             max_frame: 64 << 20,

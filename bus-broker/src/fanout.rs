@@ -10,6 +10,7 @@ use logbus_schemas::dialect::Dialect;
 use logbus_schemas::wire::{self, HEADER_LEN, Native};
 use logbus_transport::{Error, Frame, Message, Outlet, Sent};
 
+use crate::pyzmq::PyzmqOutlets;
 use crate::tap::Tap;
 use crate::translate::NativeMessage;
 
@@ -18,27 +19,30 @@ pub(crate) struct Fanout {
     outlets: Vec<Box<dyn Outlet>>,
     /// For each outlet, whether anybody is subscribed there.
     listened: Vec<usize>,
+    pyzmq: PyzmqOutlets,
     taps: Vec<Tap>,
 }
 
 impl Fanout {
-    pub(crate) fn new(outlets: Vec<Box<dyn Outlet>>, taps: Vec<Tap>) -> Self {
+    pub(crate) fn new(outlets: Vec<Box<dyn Outlet>>, pyzmq: PyzmqOutlets, taps: Vec<Tap>) -> Self {
         Self {
             listened: vec![0; outlets.len()],
             outlets,
+            pyzmq,
             taps,
         }
     }
 
-    pub(crate) fn outlets(&self) -> &[Box<dyn Outlet>] {
-        &self.outlets
+    pub(crate) fn outlets(&self) -> impl Iterator<Item = &dyn Outlet> {
+        let all = self.outlets.iter().chain(self.pyzmq.outlets());
+        all.map(|outlet| &**outlet)
     }
 
     /// Subscriptions that came or went, at any outlet.
     pub(crate) fn subscription_events(
         &mut self,
     ) -> Result<Vec<logbus_transport::SubscriptionEvent>, Error> {
-        let mut all = Vec::new();
+        let mut all = self.pyzmq.subscription_events()?;
         for (outlet, listened) in self.outlets.iter_mut().zip(&mut self.listened) {
             let events = outlet.subscription_events()?;
             for event in &events {
@@ -64,6 +68,7 @@ impl Fanout {
                 tap.offer(message.copy(), from, None);
             }
         }
+        self.pyzmq.send(&message)?;
         let mut listening = self
             .outlets
             .iter_mut()
@@ -124,8 +129,9 @@ impl Fanout {
         self.taps.iter().map(Tap::overflow).sum()
     }
 
-    pub(crate) fn into_outlets(self) -> Vec<Box<dyn Outlet>> {
-        self.outlets
+    pub(crate) fn into_outlets(self) -> impl Iterator<Item = Box<dyn Outlet>> {
+        let pyzmq = self.pyzmq.into_outlets();
+        self.outlets.into_iter().chain(pyzmq)
     }
 }
 

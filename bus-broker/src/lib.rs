@@ -24,6 +24,7 @@ mod broker;
 mod hub;
 mod translate;
 mod fanout;
+mod pyzmq;
 mod tap;
 mod demand;
 mod reject;

@@ -19,6 +19,9 @@ use signal_hook::iterator::Signals;
 /// How long what has come in is passed on after the first signal.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// Before an endpoint at which subscribers read text.
+const PYZMQ: &str = "pyzmq+";
+
 fn main() -> ExitCode {
     let config = match resolve(Cli::parse()) {
         Ok(config) => config,
@@ -37,6 +40,10 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
         ),
         None => None,
     };
+    let (pyzmq, native): (Vec<_>, Vec<_>) = cli
+        .subscribers
+        .into_iter()
+        .partition(|text| text.starts_with(PYZMQ));
     Ok(Config {
         publishers: [
             parse_all("--publishers", &cli.publishers, Entrance::listen)?,
@@ -44,8 +51,14 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
             parse_all("--connect", &cli.connect, Entrance::connect)?,
         ]
         .concat(),
-        subscribers: parse_all("--subscribers", &cli.subscribers, |text| {
+        subscribers: parse_all("--subscribers", &native, |text| {
             text.parse().map(Attachment::Bind)
+        })?,
+        pyzmq_subscribers: parse_all("--subscribers", &pyzmq, |text| {
+            text.strip_prefix(PYZMQ)
+                .unwrap_or(text)
+                .parse()
+                .map(Attachment::Bind)
         })?,
         subscriber_queue: cli.subscriber_queue.max(1),
         rejects,
@@ -72,7 +85,7 @@ fn run(config: Config) -> anyhow::Result<()> {
     eprintln!(
         "bus-broker: publishers connect to {}, subscribers to {}{}",
         list(broker.publishers()),
-        list(broker.subscribers()),
+        list(&subscribers(&broker)),
         if has_encryption() {
             ""
         } else {
@@ -102,6 +115,15 @@ fn explain(error: Error) -> anyhow::Error {
         );
     }
     error.into()
+}
+
+/// Where subscribers find it, as `--subscribers` is written.
+fn subscribers(broker: &Broker) -> Vec<String> {
+    let native = broker.subscribers().iter().map(ToString::to_string);
+    let pyzmq = broker.pyzmq_subscribers().iter();
+    native
+        .chain(pyzmq.map(|endpoint| format!("{PYZMQ}{endpoint}")))
+        .collect()
 }
 
 fn list(places: &[impl ToString]) -> String {

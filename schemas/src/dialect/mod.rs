@@ -14,7 +14,7 @@ use crate::wire::{Header, WireError};
 mod native;
 mod logbook;
 mod bare_dict;
-mod pyzmq;
+pub mod pyzmq;
 mod topic_dict;
 mod text;
 mod rsyslog;

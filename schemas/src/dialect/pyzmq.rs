@@ -3,7 +3,10 @@
 //! This is what pyzmq's `zmq.log.handlers.PUBHandler` and `TopicLogger` send: `ROOT.LEVEL.SUBTOPIC`
 //! (root and subtopic are optional) and the text that the handler's formatter made. The topic
 //! without its level is the record's name. The line is kept whole; a formatter that writes record
-//! dicts is understood, and a line that only looks like a dict is a line.
+//! dicts is understood, and a line that only looks like a dict is a line. [`write()`] makes such a
+//! message of any record, for those who read with `python -m zmq.log`.
+
+use std::borrow::Cow;
 
 use super::text::{text_of, topic_and_body, without_line_end};
 use super::topic_dict::read_under;
@@ -54,6 +57,27 @@ const LEVELS: &[(&str, i64)] = &[
 struct LevelName<'a> {
     name: &'a str,
     number: i64,
+}
+
+/// A record as `PUBHandler` would send it if its root topic were the first segment of `topic`, and
+/// its subtopic the rest. The line is the message with what stands below it: the traceback and the
+/// stack. A dot in a level's name would end it, so it becomes `_`.
+pub fn write(topic: &Topic, record: &Record) -> [Vec<u8>; 2] {
+    let level = record.level_name().unwrap_or(Cow::Borrowed("NOTSET"));
+    let level = level.replace('.', "_");
+    let topic = match topic.as_str().split_once('.') {
+        Some((root, rest)) => format!("{root}.{level}.{rest}"),
+        None => format!("{topic}.{level}"),
+    };
+    let mut line = record.get_message().into_owned();
+    for below in ["exc_text", "stack_info"] {
+        if let Some(text) = record.text(below).filter(|text| !text.is_empty()) {
+            line.push('\n');
+            line.push_str(text.trim_end_matches('\n'));
+        }
+    }
+    line.push('\n');
+    [topic.into_bytes(), line.into_bytes()]
 }
 
 /// A text, a dict in JSON or a dict in msgpack: what a formatter can have made.
@@ -207,6 +231,31 @@ mod tests {
             let mut prefixes = DIALECT.prefixes.iter();
             assert!(prefixes.any(|prefix| name.as_bytes().starts_with(prefix)));
         }
+    }
+
+    #[test]
+    fn a_written_record_is_read_as_what_it_was() {
+        for name in ["myapp", "my.app.db"] {
+            for level in [10, 20, 25, 30, 40, 50] {
+                let written = Record::new(name, level, "two\nlines");
+                let [topic, line] = write(&Topic::for_name(name), &written);
+                let read = record(std::str::from_utf8(&topic).unwrap(), &line);
+                for key in ["name", "msg", "levelno", "levelname"] {
+                    assert_eq!(read.get(key), written.get(key));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_below_a_message_is_written_below_it() {
+        let mut failed = Record::new("jobs.nightly", 40, "failed");
+        failed.set("exc_text", "Traceback\nValueError\n");
+        let [topic, line] = write(&Topic::for_name("jobs.nightly"), &failed);
+        assert_eq!(topic, b"jobs.ERROR.nightly");
+        assert_eq!(line, b"failed\nTraceback\nValueError\n");
+        let nothing = write(&Topic::for_name("a"), &Record::default());
+        assert_eq!(nothing, [b"a.NOTSET".to_vec(), b"\n".to_vec()]);
     }
 
     #[test]
