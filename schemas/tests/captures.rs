@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use logbus_schemas::dialect::{self, Reading};
+use logbus_schemas::dialect::{self, Dialect, Reading};
 use logbus_schemas::reject::Reject;
-use logbus_schemas::{Level, Map, Record, Value, codec};
+use logbus_schemas::{Level, Map, Record, Topic, Value, codec};
 
 /// The frames of each message in a file of `tests/captures`.
 fn messages(name: &str) -> Vec<Vec<Vec<u8>>> {
@@ -124,16 +124,22 @@ fn what_stock_senders_sent_survives_both_codecs() {
     }
 }
 
-/// The record of each message of a file, read in the dialect that recognises it.
-fn records(name: &str) -> Vec<Record> {
-    let record = |frames: Vec<Vec<u8>>| {
+/// The topic and the record of each message of a file, read in a dialect, or in the one that
+/// recognises it.
+fn readings(name: &str, dialect: Option<&Dialect>) -> Vec<(Topic, Record)> {
+    let read = |frames: Vec<Vec<u8>>| {
         let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
-        match dialect::read(&frames) {
-            Ok(Reading::Foreign { record, .. }) => record,
+        match dialect::read_in(dialect, &frames) {
+            Ok(Reading::Foreign { topic, record, .. }) => (topic, record),
             other => panic!("{other:?}"),
         }
     };
-    messages(name).into_iter().map(record).collect()
+    messages(name).into_iter().map(read).collect()
+}
+
+fn records(name: &str) -> Vec<Record> {
+    let readings = readings(name, None).into_iter();
+    readings.map(|(_, record)| record).collect()
 }
 
 #[test]
@@ -210,4 +216,25 @@ fn logbooks_handler_is_read_record_for_record() {
     );
     assert_eq!(records[3].text("pathname"), Some("/srv/app/capture.py"));
     assert_eq!(records[4].level_name().as_deref(), Some("NOTICE"));
+}
+
+#[test]
+fn rsyslogs_module_is_read_in_every_form_it_sends() {
+    let readings = readings("rsyslog-omczmq.jsonl", dialect::named("rsyslog"));
+    assert_eq!(readings.len(), 15);
+    for (at, (topic, record)) in readings.iter().enumerate() {
+        // The default template alone and right behind a topic, JSON, RFC 5424, behind a topic frame.
+        let has_topic = [false, true, false, false, true][at / 3];
+        let (name, level, message) = match record.level().map(|level| level.0) {
+            Some(40) => ("app", 40, "disk full"),
+            Some(25) => ("postfix", 25, "caf\\xe9 🐢"),
+            _ => ("a-program-with-a-name-longer-tha", 50, "<x>"),
+        };
+        let shown = record.name().unwrap_or_default();
+        assert!(shown.starts_with(name), "{record:?}");
+        assert_eq!(record.level(), Some(Level(level)));
+        assert_eq!(record.get_message().trim_start(), message);
+        assert!(record.created().is_some_and(|created| created > 1.7e9));
+        assert_eq!(topic.as_str(), if has_topic { "web" } else { shown });
+    }
 }

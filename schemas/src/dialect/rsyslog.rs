@@ -7,7 +7,7 @@
 //! that is for it.
 
 use super::syslog::{self, Syslog};
-use super::text::{line, text_of, topic_and_body, without_line_end};
+use super::text::{json_text_of, line, text_of, topic_and_body, without_line_end};
 use super::timestamp::Timestamp;
 use super::{Dialect, Malformed, Reading, bare_dict};
 use crate::record::Record;
@@ -46,19 +46,25 @@ const FACILITIES: [&str; 24] = [
 
 fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
     let (topic, body) = topic_and_body(frames)?;
-    let topic = topic.as_deref();
-    let text = text_of(without_line_end(body));
-    let record = read_alone(&text).map(|record| (topic, record)).or_else(|| {
-        read_behind_topic(&text).map(|(glued, record)| (topic.or(Some(glued)), record))
-    });
-    Ok(match record {
-        Some((topic, record)) => published(topic, record),
-        None => line(topic.unwrap_or(NAME), body),
+    let text = without_line_end(body);
+    let found = read_text(&text_of(text)).or_else(|| read_text(&json_text_of(text)));
+    Ok(match found {
+        Some((glued, record)) => published(topic.or(glued), record),
+        None => line(topic.as_deref().unwrap_or(NAME), body),
     })
 }
 
+/// The record, and the topic when it stands right before it.
+fn read_text(text: &str) -> Option<(Option<String>, Record)> {
+    match read_alone(text) {
+        Some(record) => Some((None, record)),
+        None => read_behind_topic(text),
+    }
+}
+
 /// A record under its topic, with a name whatever it says.
-fn published(topic: Option<&str>, mut record: Record) -> Reading<'static> {
+fn published(topic: Option<String>, mut record: Record) -> Reading<'static> {
+    let topic = topic.as_deref();
     if record.name().is_none() {
         record.set("name", topic.unwrap_or(NAME));
     }
@@ -79,7 +85,7 @@ fn read_alone(text: &str) -> Option<Record> {
 
 /// A topic that stands right before the text is told from text by what follows: a syslog message
 /// with its time, or a JSON object.
-fn read_behind_topic(text: &str) -> Option<(&str, Record)> {
+fn read_behind_topic(text: &str) -> Option<(Option<String>, Record)> {
     let (topic, rest) = text.split_at(text.find(['<', '{'])?);
     if topic.contains(char::is_whitespace) || Topic::new(topic).is_err() {
         return None;
@@ -88,7 +94,7 @@ fn read_behind_topic(text: &str) -> Option<(&str, Record)> {
         Some(parts) => parts.is_dated().then(|| record_of(parts)),
         None => read_json(rest),
     };
-    Some((topic, record?))
+    Some((Some(topic.to_owned()), record?))
 }
 
 fn record_of(parts: Syslog<'_>) -> Record {
@@ -97,7 +103,8 @@ fn record_of(parts: Syslog<'_>) -> Record {
     if let Some(tag) = parts.tag {
         record.set("name", tag);
     }
-    record.set("msg", parts.text);
+    // The space behind a tag belongs to the message in rsyslog's eyes, and to no one else's.
+    record.set("msg", parts.text.strip_prefix(' ').unwrap_or(parts.text));
     set_level(&mut record, severity);
     if let Some(created) = parts.created {
         record.set("created", created);

@@ -54,11 +54,20 @@ pub(super) fn topic_and_body<'a>(
 
 /// Bytes as text. What is not UTF-8 stands as `\xNN`, as Python's `backslashreplace` writes it.
 pub(super) fn text_of(bytes: &[u8]) -> String {
+    escaped(bytes, "\\x")
+}
+
+/// Bytes as text that may be JSON, in whose strings a backslash is written twice.
+pub(super) fn json_text_of(bytes: &[u8]) -> String {
+    escaped(bytes, "\\\\x")
+}
+
+fn escaped(bytes: &[u8], before: &str) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            text.push_str(&format!("{before}{byte:02x}"));
         }
     }
     text
