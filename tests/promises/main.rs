@@ -11,7 +11,7 @@ mod exact_loss;
 mod slow_subscriber;
 /// The bus outlives the process that is the bus.
 mod take_over;
-/// Stock Python senders are understood as they are.
+/// Stock senders are understood as they are: pyzmq's, pynng's, Logbook's, rsyslog's.
 mod stock_senders;
 /// Files hold whole lines, wherever logrotate moves them.
 mod files;

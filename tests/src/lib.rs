@@ -10,6 +10,8 @@
 )]
 #![allow(missing_docs, reason = "names say it; the readers are tests")]
 
+mod rsyslog;
+
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -17,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
+
+pub use rsyslog::Rsyslog;
 
 /// Longer than anything takes on a slow machine; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -52,6 +56,13 @@ impl Program {
         let mut command = Command::new(python());
         command.arg(&script).args(args);
         Self::spawn("python", &mut command)
+    }
+
+    /// A module of the environment's Python, as `python -m` runs it.
+    pub fn python_module(module: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(python());
+        command.args(["-u", "-m", module]).args(args);
+        Self::spawn(module, &mut command)
     }
 
     fn spawn(name: &str, command: &mut Command) -> Self {
@@ -113,6 +124,27 @@ impl Program {
                 shown(&lines)
             )
         })
+    }
+
+    /// Waits for a line that holds `text`, and asks for it again and again: a PUB socket cannot
+    /// tell its user from when on somebody listens.
+    pub fn wait_for_answer(&self, text: &str, mut ask: impl FnMut()) {
+        const BETWEEN: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + PATIENCE;
+        let is_silent = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(text));
+        while Instant::now() < deadline {
+            ask();
+            let lines = self.said.0.lock().unwrap();
+            let waited = self.said.1.wait_timeout_while(lines, BETWEEN, is_silent);
+            if !waited.unwrap().1.timed_out() {
+                return;
+            }
+        }
+        panic!(
+            "{} never said {text:?}, but:\n{}",
+            self.name,
+            shown(&self.lines())
+        );
     }
 
     pub fn lines(&self) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What the project needs on a machine that has Debian 12, Rust and Python: Debian's libzmq and
-//! libnng, and a Python environment with the stock senders' libraries under `target/`.
+//! libnng, rsyslog as a sender for the tests, and a Python environment with the stock senders'
+//! libraries under `target/`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,9 +15,11 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/include/nng/nng.h", "libnng-dev"),
     ("/usr/bin/pkg-config", "pkg-config"),
     ("/usr/bin/cc", "gcc"),
+    ("/usr/sbin/rsyslogd", "rsyslog"),
+    ("/usr/share/doc/rsyslog-czmq", "rsyslog-czmq"),
 ];
 /// The libraries of stock senders, as the tests run them.
-const PYTHON_PACKAGES: &[&str] = &["pyzmq==27.3.0", "pynng==0.9.0"];
+const PYTHON_PACKAGES: &[&str] = &["pyzmq==27.3.0", "pynng==0.9.0", "Logbook==1.10.1"];
 
 /// The project's folder.
 pub(crate) fn root() -> PathBuf {
