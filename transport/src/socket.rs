@@ -225,7 +225,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.source)
+        match self.kind {
+            ErrorKind::InUse => Some(&*self.source),
+            // It is told above already.
+            ErrorKind::Unusable | ErrorKind::Broken | ErrorKind::Unsupported => {
+                self.source.source()
+            }
+        }
     }
 }
 
