@@ -2,7 +2,7 @@
 //! written and read again. The fuzz target and the plain test over the corpus both call this.
 
 use logbus_schemas::codec::{self, CODECS, Codec};
-use logbus_schemas::dialect::{self, DIALECTS, Malformed, Reading};
+use logbus_schemas::dialect::{self, DIALECTS, Malformed, Reading, pyzmq};
 use logbus_schemas::wire::{Identity, Native};
 use logbus_schemas::{Record, Value};
 
@@ -31,7 +31,11 @@ fn check_message(frames: &[&[u8]]) {
 
 fn check_reading(reading: Result<Reading<'_>, Malformed>) {
     match reading {
-        Ok(Reading::Foreign { record, .. }) => check_typed_access(&record),
+        Ok(Reading::Foreign { topic, record, .. }) => {
+            check_typed_access(&record);
+            let [topic, line] = pyzmq::write(&topic, &record);
+            assert!(dialect::read_in(dialect::named("pyzmq"), &[&topic, &line]).is_ok());
+        }
         Ok(Reading::Native {
             header, payload, ..
         }) if header.flags.is_heartbeat() => {

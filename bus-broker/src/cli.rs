@@ -37,7 +37,8 @@ pub(crate) struct Cli {
     /// Listen here as well, for senders of other kinds
     ///
     /// Before an endpoint may stand pull+ for ZeroMQ and NNG senders that push, and before that
-    /// the dialect of everything that comes in there, as DIALECT+pull+tcp://HOST:PORT.
+    /// the dialect of everything that comes in there: rsyslog+pull+tcp://HOST:PORT. Lines of plain
+    /// text are text+, and docs/dialects.md has the others.
     #[arg(
         long,
         value_delimiter = ',',

@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+use logbus_schemas::codec::JSON;
+use logbus_schemas::dialect::{self, Reading};
 use logbus_schemas::record::ATTRIBUTES;
 use logbus_schemas::reject::Reject;
 use serde_json::{Value, json};
@@ -39,13 +41,25 @@ fn the_schema_has_the_attributes_in_their_order_each_described() {
 #[test]
 fn what_stock_senders_sent_is_valid() {
     let validator = jsonschema::draft202012::new(&schema()).unwrap();
-    for name in ["cookbook-zmq.jsonl", "cookbook-nng.jsonl"] {
+    for (name, dialect) in [
+        ("cookbook-zmq.jsonl", None),
+        ("cookbook-nng.jsonl", None),
+        ("pyzmq-pubhandler.jsonl", None),
+        ("logbook-zmq.jsonl", None),
+        ("rsyslog-omczmq.jsonl", dialect::named("rsyslog")),
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../tests/captures")
             .join(name);
         for line in fs::read_to_string(path).unwrap().lines() {
             let frames = Reject::from_line(line).unwrap().frames().unwrap();
-            let record = serde_json::from_slice(&frames[0]).unwrap();
+            let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+            let Ok(Reading::Foreign { record, .. }) = dialect::read_in(dialect, &frames) else {
+                panic!("not read: {line}")
+            };
+            let mut bytes = Vec::new();
+            JSON.encode(&record, &mut bytes);
+            let record = serde_json::from_slice(&bytes).unwrap();
             validator.validate(&record).unwrap();
         }
     }
