@@ -26,9 +26,12 @@ const BEGINNING: &[u8] = b"{\"channel\": ";
 /// The key that tells Logbook's records from others with a channel.
 const MARK: &str = "heavy_initialized";
 
+/// Entries of a dict that are looked up and set one by one: a bound on the time that a sender can
+/// claim, which grows with the square of their number.
+const MANY: usize = 100;
+
 /// Logbook's keys that have a place in Python's record as they are.
 const KEYS: &[(&str, &str)] = &[
-    ("channel", "name"),
     ("func_name", "funcName"),
     ("lineno", "lineno"),
     ("module", "module"),
@@ -73,22 +76,23 @@ fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
 /// Whatever is not taken out of their dict on the way becomes an extra.
 fn convert(mut theirs: Map) -> Record {
     let mut ours = Record::default();
+    convert_channel(&mut theirs, &mut ours);
     for (key, our_key) in KEYS {
         if let Some(value) = take(&mut theirs, key) {
             ours.set(*our_key, value);
         }
     }
-    convert_name_and_message(&mut theirs, &mut ours);
+    convert_message(&mut theirs, &mut ours);
     convert_level(&mut theirs, &mut ours);
     convert_time(&mut theirs, &mut ours);
     convert_path(&mut theirs, &mut ours);
     for key in ["extra", "kwargs"] {
         if let Some(Value::Map(inner)) = theirs.get(key).cloned() {
             theirs.remove(key);
-            set_extras(&mut ours, inner);
+            set_extras(&mut ours, key, inner);
         }
     }
-    set_extras(&mut ours, theirs);
+    set_extras(&mut ours, DIALECT.name, theirs);
     ours
 }
 
@@ -97,12 +101,20 @@ fn take(theirs: &mut Map, key: &str) -> Option<Value> {
     theirs.remove(key).filter(|value| !value.is_null())
 }
 
+/// A logger may have no channel: that is Python's root.
+fn convert_channel(theirs: &mut Map, ours: &mut Record) {
+    match theirs.get("channel") {
+        Some(Value::Str(channel)) => {
+            ours.set("name", channel.clone());
+            theirs.remove("channel");
+        }
+        _ => ours.set("name", "root"),
+    }
+}
+
 /// Their message is rendered already. Their template and its arguments have another form than
 /// Python's `%`, so they are extras.
-fn convert_name_and_message(theirs: &mut Map, ours: &mut Record) {
-    if ours.name().is_none() {
-        ours.set("name", "root");
-    }
+fn convert_message(theirs: &mut Map, ours: &mut Record) {
     let message = take(theirs, "message");
     let template = take(theirs, "msg");
     match (message, template) {
@@ -154,7 +166,12 @@ fn convert_path(theirs: &mut Map, ours: &mut Record) {
     ours.set("pathname", path);
 }
 
-fn set_extras(ours: &mut Record, extras: Map) {
+/// Each entry as an extra; a dict of very many stays one, under `key`.
+fn set_extras(ours: &mut Record, key: &str, extras: Map) {
+    if extras.len() > MANY {
+        ours.set_extra(key, extras);
+        return;
+    }
     for (key, value) in extras {
         if !value.is_null() {
             ours.set_extra(&key, value);
@@ -224,6 +241,32 @@ mod tests {
             extras,
             ["name_", "ip", "ip_", "heavy_initialized", "greenlet"]
         );
+    }
+
+    #[test]
+    fn whatever_a_key_holds_is_kept() {
+        let others = [
+            "level", "time", "message", "msg", "args", "filename", "extra", "kwargs",
+        ];
+        let others = others
+            .into_iter()
+            .chain(["channel", "exception_name", "odd"]);
+        let keys: Vec<&str> = KEYS.iter().map(|(key, _)| *key).chain(others).collect();
+        let odd = |key: &&str| Value::List(vec![Value::from(*key)]);
+        let theirs = Map::from_iter(keys.iter().map(|key| (*key, odd(key))));
+        let ours = convert(theirs);
+        for key in &keys {
+            let mut kept = ours.fields().iter().map(|(_, value)| value);
+            assert!(kept.any(|value| *value == odd(key)), "{key}: {ours:?}");
+        }
+    }
+
+    #[test]
+    fn very_many_extras_stay_together() {
+        let many = (0..=MANY).map(|n| (format!("k{n}"), Value::from(1)));
+        let many = Value::Map(Map::from_iter(many));
+        let ours = convert(Map::from_iter([("kwargs", many.clone())]));
+        assert_eq!(ours.get("kwargs"), Some(&many));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Dialects: the ways in which senders put records on the wire.
 //!
 //! A dialect is one file beside this one and one row in [`DIALECTS`]. The rows stand in order of
-//! precedence: the first that recognises a message reads it. Any bytes at all give a [`Reading`]
-//! or a [`Malformed`] that says what is wrong; nothing is guessed and nothing panics.
+//! precedence: the first that recognises a message reads it. A dialect whose messages say nothing
+//! about themselves recognises none, and is named where they come in. Any bytes at all give a
+//! [`Reading`] or a [`Malformed`] that says what is wrong; nothing is guessed and nothing panics.
 
 use std::fmt;
 

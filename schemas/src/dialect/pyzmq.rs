@@ -84,8 +84,8 @@ pub fn write(topic: &Topic, record: &Record) -> [Vec<u8>; 2] {
 fn recognise(frames: &[&[u8]]) -> bool {
     let [topic, body] = *frames else { return false };
     let has_level = || {
-        let topic = std::str::from_utf8(topic).ok();
-        topic.is_some_and(|topic| split_topic(topic).1.is_some())
+        let topic = std::str::from_utf8(topic).unwrap_or_default();
+        topic.split('.').any(|segment| level_of(segment).is_some())
     };
     let is_written = || super::bare_dict::codec_of(body).is_some() || is_text(body);
     has_level() && is_written()

@@ -12,6 +12,10 @@
 use super::timestamp::Timestamp;
 use crate::value::{Map, Value};
 
+/// Elements of structured data, and parameters of one, that are taken apart; with more, all of it
+/// stays in the text. A bound on the time that a sender can claim.
+const MANY: usize = 100;
+
 /// The parts; `None` where the sender gave none.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Syslog<'a> {
@@ -153,15 +157,19 @@ fn split_data(text: &str) -> Option<(Map, &str)> {
     (is_end && is_any).then(|| (data, rest.strip_prefix(' ').unwrap_or(rest)))
 }
 
-/// `[id name="value" name="value"]`, and what follows.
+/// `[id name="value" name="value"]`, and what follows. An element comes once (RFC 5424, 6.3.2).
 fn split_element<'a>(text: &'a str, data: &mut Map) -> Option<&'a str> {
     let text = text.strip_prefix('[')?;
     let (id, mut rest) = text.split_at(text.find([' ', ']'])?);
     let mut parameters = Map::default();
     loop {
         if let Some(behind) = rest.strip_prefix(']') {
+            let is_new = data.get(id).is_none() && data.len() < MANY;
             data.set(id, parameters);
-            return Some(behind);
+            return is_new.then_some(behind);
+        }
+        if parameters.len() >= MANY {
+            return None;
         }
         let (name, behind) = rest.strip_prefix(' ')?.split_once("=\"")?;
         let (value, behind) = split_quoted(behind)?;
@@ -257,6 +265,12 @@ mod tests {
             Some("1 yesterday a b c d - x")
         );
         assert_eq!(text_of("<13>1 - a b c d [x y] z"), Some("[x y] z"));
+        assert_eq!(text_of("<13>1 - a b c d [x][x] z"), Some("[x][x] z"));
+        let many: String = (0..=MANY).map(|n| format!("[x{n}]")).collect();
+        assert_eq!(
+            parse(&format!("<13>1 - a b c d {many}")).unwrap().text,
+            many
+        );
         assert_eq!(text_of("<13>1 - a b c d"), Some(""));
         for none in ["", "hello", "<>x", "<192>x", "<1", "<+1>x"] {
             assert_eq!(parse(none), None, "{none}");
