@@ -59,8 +59,8 @@ struct LevelName<'a> {
     number: i64,
 }
 
-/// A record as `PUBHandler` would send it if its root topic were the first segment of `topic`, and
-/// its subtopic the rest. The line is the message with what stands below it: the traceback and the
+/// A record as `PUBHandler` would send it if the first segment of `topic` were its root topic and
+/// the rest its subtopic: `python -m zmq.log` takes the second segment for the level. The line is the message with what stands below it: the traceback and the
 /// stack. A dot in a level's name would end it, so it becomes `_`.
 pub fn write(topic: &Topic, record: &Record) -> [Vec<u8>; 2] {
     let level = record.level_name().unwrap_or(Cow::Borrowed("NOTSET"));
@@ -121,20 +121,14 @@ fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
 
 /// A topic's name, and the level that is its first segment to be one.
 fn split_topic(topic: &str) -> (String, Option<LevelName<'_>>) {
-    let mut level = None;
-    let rest = topic.split('.').filter(|segment| {
-        if level.is_none() {
-            level = level_of(segment);
-            level.is_none()
-        } else {
-            true
-        }
-    });
-    let name = rest.collect::<Vec<_>>().join(".");
-    let name = if name.is_empty() {
-        ROOT.to_owned()
-    } else {
-        name
+    let mut segments: Vec<&str> = topic.split('.').collect();
+    let found = segments
+        .iter()
+        .position(|segment| level_of(segment).is_some());
+    let level = found.and_then(|at| level_of(segments.remove(at)));
+    let name = match segments.join(".") {
+        name if name.is_empty() => ROOT.to_owned(),
+        name => name,
     };
     (name, level)
 }
