@@ -6,9 +6,11 @@ It does not use the package's own decoder: what it reads is what
 
 import json
 import os
+import queue
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections import namedtuple
 
@@ -44,9 +46,16 @@ def big_int(kind, digits):
 
 
 class Wire:
-    """Everything that publishers send to one endpoint."""
+    """Everything that publishers send to one endpoint.
 
-    def __init__(self):
+    A thread serves the socket, whatever the test does meanwhile: a publisher that connects to a
+    socket nobody serves is not heard.
+    """
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.inbound = queue.SimpleQueue()
+        self.asked = queue.SimpleQueue()
         self.messages = []
         self.received = []
         """(topic, sender, sequence, record)"""
@@ -54,6 +63,19 @@ class Wire:
         """sender -> the latest identity"""
         self.ended = set()
         """(sender, topic) that said goodbye"""
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while self.asked.empty():
+            frames = self.receive(0.02)
+            if frames is not None:
+                self.inbound.put(frames)
+        self.asked.get()()
+
+    def close(self):
+        self.asked.put(self.socket.close)
+        self.thread.join()
 
     def records(self, count, timeout=PATIENCE):
         """The next records, once there are so many in all."""
@@ -70,9 +92,11 @@ class Wire:
         while not condition():
             left = deadline - time.monotonic()
             assert left > 0, f"no {what}: got {len(self.received)} records: {self.received[:5]}"
-            frames = self.receive(left)
-            if frames is not None:
-                self.take(*parse(*frames))
+            try:
+                frames = self.inbound.get(timeout=left)
+            except queue.Empty:
+                continue
+            self.take(*parse(*frames))
 
     def take(self, topic, header, payload):
         self.messages.append((topic, header))
@@ -99,42 +123,37 @@ class Wire:
 
 
 class ZmqWire(Wire):
-    def __init__(self):
-        super().__init__()
-        self.socket = zmq.Context.instance().socket(zmq.SUB)
-        self.socket.setsockopt(zmq.RCVHWM, 0)
-        self.socket.subscribe(b"")
-        port = self.socket.bind_to_random_port("tcp://127.0.0.1")
+    def __init__(self, topic=b""):
+        socket = zmq.Context.instance().socket(zmq.SUB)
+        socket.setsockopt(zmq.RCVHWM, 0)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.subscribe(topic)
+        port = socket.bind_to_random_port("tcp://127.0.0.1")
         self.endpoint = f"tcp://127.0.0.1:{port}"
+        super().__init__(socket)
 
     def receive(self, timeout):
         if self.socket.poll(timeout * 1000):
             return self.socket.recv_multipart()
 
-    def close(self):
-        self.socket.close(0)
-
 
 class NngWire(Wire):
     def __init__(self):
-        super().__init__()
-        self.socket = pynng.Sub0(topics=[b""], recv_buffer_size=8192)
-        self.socket.listen("tcp://127.0.0.1:0")
-        port = self.socket.listeners[0].local_address.port
+        socket = pynng.Sub0(topics=[b""], recv_buffer_size=8192)
+        socket.listen("tcp://127.0.0.1:0")
         # The port is kept in network byte order.
-        self.endpoint = f"nng+tcp://127.0.0.1:{struct.unpack('<H', struct.pack('>H', port))[0]}"
+        port = socket.listeners[0].local_address.port.to_bytes(2, "little")
+        self.endpoint = f"nng+tcp://127.0.0.1:{int.from_bytes(port, 'big')}"
+        super().__init__(socket)
 
     def receive(self, timeout):
-        self.socket.recv_timeout = max(1, int(timeout * 1000))
+        self.socket.recv_timeout = int(timeout * 1000)
         try:
             body = self.socket.recv()
         except pynng.Timeout:
             return None
         topic, rest = body.split(b"\0", 1)
         return topic, rest[:48], rest[48:]
-
-    def close(self):
-        self.socket.close()
 
 
 @pytest.fixture
@@ -152,7 +171,7 @@ def either_wire(request):
 
 
 @pytest.fixture
-def python(wire):
+def python(wire, tmp_path):
     """Runs a program that logs to ``wire``; a second argument is put into its command line."""
     running = []
 
@@ -161,6 +180,7 @@ def python(wire):
         process = subprocess.Popen(
             [sys.executable, "-c", code, *args],
             env=environment,
+            cwd=tmp_path,  # Not where the package's sources lie.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
