@@ -40,16 +40,26 @@ const LOGGED: [(i64, Option<&str>); 11] = [
 ];
 
 fn check(name: &str) {
-    let messages = messages(name);
-    assert_eq!(messages.len(), LOGGED.len());
-    let records: Vec<Record> = messages
+    let records: Vec<Record> = messages(name)
         .iter()
         .map(|frames| {
             assert_eq!(frames.len(), 1);
             codec::JSON.decode(&frames[0]).unwrap()
         })
         .collect();
+    check_records(&records);
+    let traceback = records[3].get_message();
+    assert!(traceback.starts_with("computing ratio failed\nTraceback (most recent call last):\n"));
+    assert!(traceback.ends_with("\nZeroDivisionError: division by zero"));
+    assert!(
+        records[4]
+            .get_message()
+            .starts_with("with stack\nStack (most recent call last):\n")
+    );
+}
 
+fn check_records(records: &[Record]) {
+    assert_eq!(records.len(), LOGGED.len());
     for (at, (record, (level, message))) in records.iter().zip(LOGGED).enumerate() {
         let expected = if at == 9 { "myapp.lib1" } else { "myapp" };
         assert_eq!(record.name(), Some(expected));
@@ -66,14 +76,6 @@ fn check(name: &str) {
     }
 
     assert_eq!(records[7].level_name().as_deref(), Some("Level 25"));
-    let traceback = records[3].get_message();
-    assert!(traceback.starts_with("computing ratio failed\nTraceback (most recent call last):\n"));
-    assert!(traceback.ends_with("\nZeroDivisionError: division by zero"));
-    assert!(
-        records[4]
-            .get_message()
-            .starts_with("with stack\nStack (most recent call last):\n")
-    );
     assert_eq!(records[10].get_message(), "x".repeat(5000));
     check_extras(&records[2]);
 }
@@ -104,6 +106,32 @@ fn the_cookbooks_zeromq_handler_is_read_record_for_record() {
 #[test]
 fn the_cookbooks_nng_handler_is_read_record_for_record() {
     check("cookbook-nng.jsonl");
+}
+
+/// SocketHandler keeps a traceback and a stack apart from the message.
+#[test]
+fn what_sockethandler_pickled_is_read_record_for_record() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures");
+    let stream = fs::read(path.join("sockethandler-pickle.bin")).unwrap();
+    let pickle = dialect::named("pickle").unwrap();
+    let mut records = Vec::new();
+    let mut rest = stream.as_slice();
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let (frame, behind) = behind.split_at(u32::from_be_bytes(*length) as usize);
+        let Ok(Reading::Foreign { topic, record, .. }) = dialect::read_in(Some(pickle), &[frame])
+        else {
+            panic!("not read")
+        };
+        assert_eq!(record.name(), Some(topic.as_str()));
+        records.push(record);
+        rest = behind;
+    }
+    check_records(&records);
+    assert_eq!(records[3].get_message(), "computing ratio failed");
+    let traceback = records[3].text("exc_text").unwrap();
+    assert!(traceback.ends_with("\nZeroDivisionError: division by zero"));
+    let stack = records[4].text("stack_info").unwrap();
+    assert!(stack.starts_with("Stack (most recent call last):\n"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::record::Record;
 
 pub mod json;
 pub mod msgpack;
+pub mod pickle;
 
 pub mod sink;
 mod keys;
@@ -147,6 +148,8 @@ pub enum CodecErrorKind {
     NotADict,
     /// Something stands behind the record.
     Trailing,
+    /// What was said once is referred to too often.
+    Repetitive,
 }
 
 impl fmt::Display for CodecError {
@@ -158,6 +161,7 @@ impl fmt::Display for CodecError {
             CodecErrorKind::TooDeep => "nested more than 128 deep",
             CodecErrorKind::NotADict => "not a dict",
             CodecErrorKind::Trailing => "something behind the record",
+            CodecErrorKind::Repetitive => "refers too often to what it said once",
         };
         write!(f, "{what} at byte {}", self.at)
     }

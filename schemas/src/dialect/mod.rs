@@ -19,6 +19,7 @@ pub mod pyzmq;
 mod topic_dict;
 mod text;
 mod rsyslog;
+mod pickle;
 
 mod syslog;
 mod timestamp;
@@ -45,6 +46,7 @@ pub const DIALECTS: &[Dialect] = &[
     topic_dict::DIALECT,
     text::DIALECT,
     rsyslog::DIALECT,
+    pickle::DIALECT,
 ];
 
 /// What a message says.

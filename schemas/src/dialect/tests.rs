@@ -96,6 +96,25 @@ fn what_is_wrong_is_said_by_kind() {
 }
 
 #[test]
+fn a_pickle_or_a_json_dict_is_read_where_pickles_come_in() {
+    let pickle = named("pickle");
+    for body in [
+        b"}(U\x04nameU\x08myapp.dbU\x03msgU\x02hiu.".as_slice(),
+        b" {\"name\":\"myapp.db\",\"msg\":\"hi\"}\n",
+    ] {
+        let Ok(Reading::Foreign { topic, record, .. }) = read_in(pickle, &[body]) else {
+            panic!("not read")
+        };
+        assert_eq!((topic.as_str(), &*record.get_message()), ("myapp.db", "hi"));
+    }
+    let kind_of = |body: &[u8]| read_in(pickle, &[body]).unwrap_err().kind;
+    assert_eq!(kind_of(b"}."), MalformedKind::NoRecord);
+    assert_eq!(kind_of(b"}U\x03msgU\x02his."), MalformedKind::NoRecord);
+    assert_eq!(kind_of(b"K\x01."), MalformedKind::Dict);
+    assert_eq!(kind_of(b"{\"name\":"), MalformedKind::Dict);
+}
+
+#[test]
 fn names_are_unique_and_every_row_says_who_speaks_it() {
     for (at, dialect) in DIALECTS.iter().enumerate() {
         assert!(!dialect.summary.is_empty());
