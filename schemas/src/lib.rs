@@ -21,6 +21,7 @@
 
 pub mod value;
 pub mod level;
+pub mod timestamp;
 pub mod record;
 pub mod python;
 pub mod message;

@@ -20,6 +20,7 @@ mod topic_dict;
 mod text;
 mod rsyslog;
 mod pickle;
+pub mod seq;
 
 mod syslog;
 mod timestamp;
@@ -47,6 +48,7 @@ pub const DIALECTS: &[Dialect] = &[
     text::DIALECT,
     rsyslog::DIALECT,
     pickle::DIALECT,
+    seq::DIALECT,
 ];
 
 /// What a message says.
