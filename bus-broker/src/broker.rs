@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::entrance::{Entrance, describe};
 use crate::fanout::Fanout;
 use crate::hub::{Hub, Source, Stop};
+use crate::listen::{self, Listening};
 use crate::pyzmq::PyzmqOutlets;
 use crate::stats::Summary;
 
@@ -34,17 +35,26 @@ pub struct Broker {
 impl Broker {
     /// Opens every endpoint and starts to work.
     pub fn start(config: Config) -> Result<Self, Error> {
-        let sources = open_sources(&config)?;
+        let waker = Waker::new()?;
+        let mut sources = open_sources(&config)?;
         let outlets = open_outlets(&config)?;
-        let publishers = sources.iter().map(|source| source.name.clone()).collect();
         let pyzmq = open_pyzmq_outlets(&config)?;
+        let (more, listening) = open_listeners(&config, &waker)?;
+        sources.extend(more);
+        let publishers = sources.iter().map(|source| source.name.clone()).collect();
         let subscribers = endpoints(&outlets);
         let pyzmq_subscribers = endpoints(&pyzmq);
-        let waker = Waker::new()?;
         let stop = Arc::new(Stop::default());
         let taps = config.taps.clone();
         let fanout = Fanout::new(outlets, PyzmqOutlets::new(pyzmq), config.taps);
-        let mut hub = Hub::new(sources, fanout, config.program, config.rejects, config.say);
+        let mut hub = Hub::new(
+            sources,
+            listening,
+            fanout,
+            config.program,
+            config.rejects,
+            config.say,
+        );
         hub.subscribe_taps(&taps)?;
         let (its_waker, its_stop) = (waker.clone(), stop.clone());
         let run = move || {
@@ -136,7 +146,9 @@ fn open_sources(config: &Config) -> Result<Vec<Source>, Error> {
         max_frame: config.max_frame,
         ..Options::default()
     };
-    open_each(&config.publishers, Entrance::shares_socket, |entrances| {
+    let entrances = config.publishers.iter().filter(|e| e.listener.is_none());
+    let entrances: Vec<Entrance> = entrances.cloned().collect();
+    open_each(&entrances, Entrance::shares_socket, |entrances| {
         let attachments: Vec<Attachment> = entrances.iter().map(|e| e.attachment.clone()).collect();
         let first = &entrances[0];
         let mut inlet: Box<dyn Inlet> = open_inlet(first.kind(), &attachments, &options)?;
@@ -151,6 +163,20 @@ fn open_sources(config: &Config) -> Result<Vec<Source>, Error> {
             dialect: first.dialect,
         })
     })
+}
+
+/// Opens what is no socket of ZeroMQ or NNG, if there is any.
+fn open_listeners(
+    config: &Config,
+    waker: &Waker,
+) -> Result<(Vec<Source>, Option<Listening>), Error> {
+    let entrances = config.publishers.iter().filter(|e| e.listener.is_some());
+    let entrances: Vec<Entrance> = entrances.cloned().collect();
+    if entrances.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    let (sources, listening) = listen::open(&entrances, &config.listen, config.max_frame, waker)?;
+    Ok((sources, Some(listening)))
 }
 
 fn open_outlets(config: &Config) -> Result<Vec<Box<dyn Outlet>>, Error> {

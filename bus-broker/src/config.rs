@@ -3,6 +3,7 @@
 use logbus_transport::{Attachment, Endpoint};
 
 use crate::entrance::Entrance;
+use crate::listen::ListenConfig;
 use crate::reject::RejectFile;
 use crate::tap::Tap;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub subscriber_queue: usize,
     /// Bytes of the largest frame that is taken in; a peer that sends more is disconnected.
     pub max_frame: usize,
+    /// What listeners among the entrances are told.
+    pub listen: ListenConfig,
     /// The name under which records of foreign senders go on.
     pub program: String,
     /// Where messages that cannot be read are kept. With a tap they go to the tap instead.
@@ -49,6 +52,7 @@ impl Default for Config {
             taps: Vec::new(),
             subscriber_queue: 1000,
             max_frame: 64 << 20,
+            listen: ListenConfig::default(),
             program: "bus-broker".to_owned(),
             rejects: None,
             say: Box::new(|_| {}),

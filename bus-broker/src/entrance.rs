@@ -5,15 +5,19 @@
 //! pull+tcp://127.0.0.1:5560       PULL, for senders that push
 //! text+tcp://127.0.0.1:5561       SUB; every message is read in the dialect `text`
 //! rsyslog+pull+ipc:///run/r.sock  both
+//! pickle+tcp://127.0.0.1:9020     a listener, which is neither ZeroMQ nor NNG
 //! ```
 //!
-//! Behind the words stands an endpoint of `logbus-transport`. A text becomes an [`Entrance`] here
+//! Behind the words stands an endpoint of `logbus-transport`, or the scheme of a listener and
+//! where it listens. A text becomes an [`Entrance`] here
 //! and nowhere else.
 
 use std::fmt;
 
 use logbus_schemas::dialect::{self, Dialect};
 use logbus_transport::{Attachment, Endpoint, EndpointError, InletKind};
+
+use crate::listen::{self, Listener};
 
 /// The word before an endpoint at which senders push.
 const PULL: &str = "pull";
@@ -27,12 +31,23 @@ pub struct Entrance {
     pub is_pull: bool,
     /// The dialect of everything that comes in there; `None` where messages tell for themselves.
     pub dialect: Option<&'static Dialect>,
+    /// What listens there, where that is neither ZeroMQ nor NNG.
+    pub listener: Option<&'static Listener>,
 }
 
 impl Entrance {
-    /// Reads `[DIALECT+][pull+]ENDPOINT`, a place to listen at.
+    /// Reads `[DIALECT+][pull+]ENDPOINT` or `LISTENER://HOST:PORT`, a place to listen at.
     pub fn listen(text: &str) -> Result<Self, EndpointError> {
-        Self::parse(text, Attachment::Bind)
+        let listener = text
+            .split_once("://")
+            .and_then(|(scheme, address)| Some((listen::of_scheme(scheme)?, address)));
+        match listener {
+            Some((listener, address)) => Ok(Self {
+                listener: Some(listener),
+                ..listen::place(address)?.into()
+            }),
+            None => Self::parse(text, Attachment::Bind),
+        }
     }
 
     /// Reads `[DIALECT+][pull+]ENDPOINT`, a place to dial: there somebody listens who sends.
@@ -42,7 +57,7 @@ impl Entrance {
 
     /// Whether this is an endpoint and nothing else.
     pub fn is_plain(&self) -> bool {
-        !self.is_pull && self.dialect.is_none()
+        !self.is_pull && self.dialect.is_none() && self.listener.is_none()
     }
 
     /// The socket that it needs.
@@ -79,6 +94,7 @@ impl Entrance {
             attachment: attach(rest.parse()?),
             is_pull,
             dialect,
+            listener: None,
         })
     }
 }
@@ -96,12 +112,16 @@ impl From<Attachment> for Entrance {
             attachment,
             is_pull: false,
             dialect: None,
+            listener: None,
         }
     }
 }
 
 /// As it is written, with the endpoint given.
 pub(crate) fn describe(entrance: &Entrance, endpoint: &Endpoint) -> String {
+    if let Some(listener) = entrance.listener {
+        return format!("{}://{}", listener.scheme, endpoint.address());
+    }
     let dialect = entrance.dialect.map(|dialect| dialect.name);
     let pull = entrance.is_pull.then_some(PULL);
     let words = dialect.into_iter().chain(pull);
@@ -133,6 +153,19 @@ mod tests {
         check("pull+tcp://127.0.0.1:5556", true, None);
         check("pull+nng+ipc:///run/x+y.sock", true, None);
         check("native+pull+tcp://127.0.0.1:1", true, Some("native"));
+    }
+
+    #[test]
+    fn a_listener_is_an_entrance_of_its_own() {
+        for row in listen::LISTENERS {
+            let text = format!("{}://127.0.0.1:9020", row.scheme);
+            let entrance = Entrance::listen(&text).unwrap();
+            assert_eq!(entrance.listener, Some(row));
+            assert_eq!(entrance.to_string(), text);
+            assert!(!entrance.is_plain());
+        }
+        assert!(Entrance::listen("seq+http://127.0.0.1").is_err());
+        assert!(Entrance::connect("seq+http://127.0.0.1:5341").is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use logbus_transport::{Error, Flushed, Inlet, Message, PollSet, SubscriptionEven
 
 use crate::demand::{Change, Demand};
 use crate::fanout::Fanout;
+use crate::listen::Listening;
 use crate::reject::RejectFile;
 use crate::stats::Summary;
 use crate::tap::Tap;
@@ -58,6 +59,7 @@ pub(crate) struct Source {
 
 pub(crate) struct Hub {
     sources: Vec<Source>,
+    listening: Option<Listening>,
     fanout: Fanout,
     demand: Demand,
     translator: Translator,
@@ -73,6 +75,7 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn new(
         sources: Vec<Source>,
+        listening: Option<Listening>,
         fanout: Fanout,
         program: String,
         rejects: Option<RejectFile>,
@@ -80,6 +83,7 @@ impl Hub {
     ) -> Self {
         Self {
             sources,
+            listening,
             fanout,
             demand: Demand::default(),
             translator: Translator::new(&program),
@@ -114,10 +118,13 @@ impl Hub {
                 }
             };
             if !is_more {
-                self.sleep(waker);
+                let until_heartbeat = self
+                    .next_heartbeat
+                    .saturating_duration_since(Instant::now());
+                self.sleep(waker, until_heartbeat);
             }
         };
-        self.close(limit)
+        self.close(waker, limit)
     }
 
     /// One turn over all sockets; says whether there is more to do at once.
@@ -126,6 +133,7 @@ impl Hub {
             self.change_demand(event)?;
         }
         let is_more = self.receive_some()?;
+        self.tell_troubles();
         if self.next_heartbeat <= Instant::now() {
             for heartbeat in self.translator.heartbeats() {
                 self.fanout.send_native(heartbeat, &self.own_name)?;
@@ -133,6 +141,14 @@ impl Hub {
             self.next_heartbeat = Instant::now() + HEARTBEAT;
         }
         Ok(is_more)
+    }
+
+    fn tell_troubles(&self) {
+        if let Some(listening) = &self.listening {
+            for notice in listening.tally.take_notices() {
+                (self.say)(&notice);
+            }
+        }
     }
 
     fn change_demand(&mut self, event: SubscriptionEvent) -> Result<(), Error> {
@@ -241,7 +257,7 @@ impl Hub {
         }
     }
 
-    fn sleep(&self, waker: &Waker) {
+    fn sleep(&self, waker: &Waker, limit: Duration) {
         let mut set = PollSet::new();
         for source in &self.sources {
             source.inlet.poll(&mut set);
@@ -250,17 +266,36 @@ impl Hub {
             outlet.poll(&mut set);
         }
         waker.poll(&mut set);
-        let timeout = self
-            .next_heartbeat
-            .saturating_duration_since(Instant::now());
         // An interrupted or refused wait is a short one: the loop looks at everything anyway.
-        drop(wait(&mut set, Some(timeout)));
+        drop(wait(&mut set, Some(limit)));
         waker.clear();
     }
 
-    /// Passes on what has come in, says goodbye and closes, all within `limit`.
-    fn close(mut self, limit: Duration) -> Summary {
+    /// Lets the listeners end, and takes meanwhile what they still hand on.
+    fn finish_listening(&mut self, waker: &Waker, limit: Duration) {
+        let Some(listening) = &self.listening else {
+            return;
+        };
+        listening.ask_to_stop(limit);
         let deadline = Instant::now() + limit;
+        while !self.listening.as_ref().is_none_or(Listening::is_finished) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receive_some() {
+                Ok(true) => {}
+                Ok(false) if !left.is_zero() => self.sleep(waker, left),
+                Ok(false) | Err(_) => break,
+            }
+        }
+        self.tell_troubles();
+        if let Some(listening) = self.listening.take() {
+            self.summary.troubles = listening.tally.counts();
+        }
+    }
+
+    /// Passes on what has come in, says goodbye and closes, all within `limit`.
+    fn close(mut self, waker: &Waker, limit: Duration) -> Summary {
+        let deadline = Instant::now() + limit;
+        self.finish_listening(waker, limit / 2);
         while Instant::now() < deadline && matches!(self.receive_some(), Ok(true)) {}
         drop(self.sources);
         for goodbye in self.translator.goodbyes() {

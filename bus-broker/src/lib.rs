@@ -20,6 +20,7 @@
 
 mod config;
 mod entrance;
+mod listen;
 mod broker;
 mod hub;
 mod translate;
@@ -36,6 +37,7 @@ pub use config::{
     DEFAULT_SUBSCRIBERS,
 };
 pub use entrance::Entrance;
+pub use listen::{LISTENERS, ListenConfig, Listener, Trouble};
 pub use reject::RejectFile;
 pub use stats::Summary;
 pub use tap::{Inbound, Taker, Tap, tap};

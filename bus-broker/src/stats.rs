@@ -5,6 +5,8 @@ use std::fmt;
 
 use logbus_schemas::dialect::MalformedKind;
 
+use crate::listen::Trouble;
+
 /// What a broker did from start to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -20,6 +22,8 @@ pub struct Summary {
     pub tap_overflow: u64,
     /// Messages that could not be read, by kind.
     pub malformed: BTreeMap<MalformedKind, u64>,
+    /// What listeners had trouble with, by kind.
+    pub troubles: BTreeMap<Trouble, u64>,
 }
 
 /// `received 1000 records in 20 messages, sent 1000, discarded 2 messages (unrecognised 2)`.
@@ -39,11 +43,13 @@ impl fmt::Display for Summary {
         if self.tap_overflow > 0 {
             reasons.push(format!("receiver full {}", self.tap_overflow));
         }
-        if reasons.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", reasons.join(", "))
+        if !reasons.is_empty() {
+            write!(f, " ({})", reasons.join(", "))?;
         }
+        for (trouble, count) in &self.troubles {
+            write!(f, ", {trouble} {count}")?;
+        }
+        Ok(())
     }
 }
 
@@ -70,5 +76,7 @@ mod tests {
                 .to_string()
                 .ends_with("discarded 3 messages (bad dict 2, receiver full 1)")
         );
+        summary.troubles.insert(Trouble::BrokenFrame, 4);
+        assert!(summary.to_string().ends_with("), broken frames 4"));
     }
 }
