@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use logbus_broker::ApiKey;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +12,7 @@ Examples:
   bus-broker --listen pull+tcp://*:5560 --connect tcp://web1:5558
   bus-broker --subscribers tcp://*:5557,pyzmq+tcp://127.0.0.1:5558
   bus-broker --listen rsyslog+pull+tcp://127.0.0.1:5560,text+tcp://127.0.0.1:5561
+  bus-broker --listen pickle+tcp://127.0.0.1:9020,seq+http://127.0.0.1:5341
   bus-broker --reject-file rejects.jsonl
 
 Exit codes:
@@ -38,7 +40,8 @@ pub(crate) struct Cli {
     ///
     /// Before an endpoint may stand pull+ for ZeroMQ and NNG senders that push, and before that
     /// the dialect of everything that comes in there: rsyslog+pull+tcp://HOST:PORT. Lines of plain
-    /// text are text+, and docs/dialects.md has the others.
+    /// text are text+, and docs/dialects.md has the others. pickle+tcp://HOST:PORT is for Python's
+    /// SocketHandler, seq+http://HOST:PORT for clients of Seq.
     #[arg(
         long,
         value_delimiter = ',',
@@ -47,6 +50,18 @@ pub(crate) struct Cli {
         hide_env_values = true
     )]
     pub(crate) listen: Vec<String>,
+
+    /// The API key that clients of Seq must show at seq+http://
+    ///
+    /// Given in the environment it is not seen in lists of processes. Without it everybody who can
+    /// connect is served.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "BUS_BROKER_LISTEN_API_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) listen_api_key: Option<ApiKey>,
 
     /// Connect to a publisher that listens here
     #[arg(

@@ -37,7 +37,7 @@ pub use config::{
     DEFAULT_SUBSCRIBERS,
 };
 pub use entrance::Entrance;
-pub use listen::{LISTENERS, ListenConfig, Listener, Trouble};
+pub use listen::{ApiKey, EmptyKey, LISTENERS, ListenConfig, Listener, Trouble};
 pub use reject::RejectFile;
 pub use stats::Summary;
 pub use tap::{Inbound, Taker, Tap, tap};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use cli::Cli;
-use logbus_broker::{Broker, Config, Entrance, RejectFile};
+use logbus_broker::{Broker, Config, Entrance, ListenConfig, RejectFile};
 use logbus_transport::{Attachment, EndpointError, Error, ErrorKind, has_encryption};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -61,6 +61,10 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
                 .map(Attachment::Bind)
         })?,
         subscriber_queue: cli.subscriber_queue.max(1),
+        listen: ListenConfig {
+            api_key: cli.listen_api_key,
+            ..ListenConfig::default()
+        },
         rejects,
         say: Box::new(|line| eprintln!("bus-broker: {line}")),
         ..Config::default()

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use logbus_broker as broker;
-use logbus_broker::{Broker, Entrance, Tap};
+use logbus_broker::{Broker, Entrance, ListenConfig, Tap};
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
     Attachment, Endpoint, Error, ErrorKind, Inlet, InletKind, Options, PollSet, open_inlet, wait,
 };
 
+use crate::config::Entrances;
 use crate::format::visible;
 
 /// How long something that listens may take to greet.
@@ -34,6 +35,7 @@ pub struct Places {
     nng_subscribers: Endpoint,
     /// Where the bus listens besides.
     listen: Vec<Entrance>,
+    listening: ListenConfig,
 }
 
 /// How this program is attached to the bus.
@@ -53,14 +55,15 @@ impl Places {
     /// The endpoints that everything on a machine uses when nothing else is said. A port in
     /// `LOGBUS_PORT_BASE` moves all four, for more than one bus on a machine: publishers and
     /// subscribers over ZeroMQ, then over NNG, have that port and the three above it. With
-    /// `listen` this program must be the bus, because it alone has these entrances.
-    pub fn standard(listen: &[Entrance]) -> anyhow::Result<Self> {
+    /// places to listen at besides this program must be the bus: it alone has them.
+    pub fn standard(entrances: &Entrances) -> anyhow::Result<Self> {
         let places = Self {
             publishers: broker::DEFAULT_PUBLISHERS.parse()?,
             subscribers: broker::DEFAULT_SUBSCRIBERS.parse()?,
             nng_publishers: broker::DEFAULT_NNG_PUBLISHERS.parse()?,
             nng_subscribers: broker::DEFAULT_NNG_SUBSCRIBERS.parse()?,
-            listen: listen.to_vec(),
+            listen: entrances.listen.clone(),
+            listening: entrances.listening.clone(),
         };
         let Ok(base) = std::env::var("LOGBUS_PORT_BASE") else {
             return Ok(places);
@@ -180,6 +183,7 @@ impl Places {
                 publishers: [publishers.as_slice(), &self.listen].concat(),
                 subscribers: subscribers.clone(),
                 taps: vec![tap.clone()],
+                listen: self.listening.clone(),
                 program: "logsub".to_owned(),
                 say: Box::new(say.clone()),
                 ..broker::Config::default()

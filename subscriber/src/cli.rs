@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
+use logbus_broker::ApiKey;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +12,7 @@ Examples:
   logsub -t myapp,jobs -l warning     two topics and what is below them, warnings and worse
   logsub -t myapp --file app.log      on the terminal and into a file
   logsub --connect tcp://web1:5557 --connect nng+tcp://web2:13233
+  logsub --listen seq+http://127.0.0.1:5341
   logsub --bind tcp://*:5556 --no-console --file all.log --stats
 
 Exit codes:
@@ -55,7 +57,8 @@ pub struct Cli {
     ///
     /// Before an endpoint may stand pull+ for ZeroMQ and NNG senders that push, and before that
     /// the dialect of everything that comes in there: rsyslog+pull+tcp://HOST:PORT. Lines of plain
-    /// text are text+, and docs/dialects.md has the others.
+    /// text are text+, and docs/dialects.md has the others. pickle+tcp://HOST:PORT is for Python's
+    /// SocketHandler, seq+http://HOST:PORT for clients of Seq.
     #[arg(
         long,
         value_delimiter = ',',
@@ -65,6 +68,19 @@ pub struct Cli {
     )]
     #[arg(help_heading = "Bus")]
     pub listen: Vec<String>,
+
+    /// The API key that clients of Seq must show at seq+http://
+    ///
+    /// Given in the environment it is not seen in lists of processes. Without it everybody who can
+    /// connect is served.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "LOGSUB_LISTEN_API_KEY",
+        hide_env_values = true,
+        help_heading = "Bus"
+    )]
+    pub listen_api_key: Option<ApiKey>,
 
     /// Connect to a broker here, or to a publisher that listens
     #[arg(

@@ -102,7 +102,7 @@ where
     S: Fn(&str) + Send + Clone + 'static,
 {
     if entrances.own.is_empty() {
-        let places = Places::standard(&entrances.listen)?;
+        let places = Places::standard(entrances)?;
         let attached = places.attach(tap, say)?;
         say(&describe(&attached));
         return Ok(Source::Bus(Box::new((places, attached))));
@@ -118,6 +118,7 @@ where
         publishers: [entrances.own.as_slice(), &entrances.listen].concat(),
         subscribers: Vec::new(),
         taps: vec![tap.clone()],
+        listen: entrances.listening.clone(),
         program: "logsub".to_owned(),
         say: Box::new(say.clone()),
         ..logbus_broker::Config::default()

@@ -21,12 +21,14 @@ use tokio::sync::{Semaphore, watch};
 use crate::entrance::{Entrance, describe};
 use crate::hub::Source;
 
+mod api_key;
 mod door;
 mod inlet;
 mod pickle_tcp;
 mod seq_http;
 mod tally;
 
+pub use api_key::{ApiKey, EmptyKey};
 use door::Door;
 pub(crate) use tally::Tally;
 pub use tally::Trouble;
@@ -49,10 +51,10 @@ type Serve = fn(TcpStream, Arc<Door>) -> Pin<Box<dyn Future<Output = ()> + Send>
 pub const LISTENERS: &[Listener] = &[pickle_tcp::LISTENER, seq_http::LISTENER];
 
 /// What listeners are told.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ListenConfig {
     /// The key that clients of Seq must show; `None` takes them without.
-    pub api_key: Option<String>,
+    pub api_key: Option<ApiKey>,
     /// Connections at a time, over all listeners; more are refused.
     pub connections: usize,
     /// How long the beginning of a message may take, or a message of up to about a MiB; each
@@ -70,17 +72,6 @@ impl Default for ListenConfig {
             patience: Duration::from_secs(10),
             bytes: 64 << 20,
         }
-    }
-}
-
-impl std::fmt::Debug for ListenConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ListenConfig")
-            .field("api_key", &self.api_key.as_ref().map(|_| "…"))
-            .field("connections", &self.connections)
-            .field("patience", &self.patience)
-            .field("bytes", &self.bytes)
-            .finish()
     }
 }
 

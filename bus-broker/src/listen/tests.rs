@@ -266,10 +266,9 @@ fn seqs_clients_are_answered_as_seq_answers() {
 #[test]
 fn a_key_that_is_set_must_be_shown() {
     let listen = ListenConfig {
-        api_key: Some("s3cret".to_owned()),
+        api_key: Some("s3cret".parse().unwrap()),
         ..ListenConfig::default()
     };
-    assert!(!format!("{listen:?}").contains("s3cret"));
     let world = World::new("seq+http", listen);
     let mut stream = world.connect();
     for (path, headers, status) in [

@@ -238,11 +238,7 @@ impl<'py> Exception<'py> {
     }
 
     /// The traceback, as the handler's formatter writes it, or as Python's own does.
-    fn text(
-        &self,
-        handler: &Bound<'py, PyAny>,
-        format_exception: &Bound<'py, PyAny>,
-    ) -> String {
+    fn text(&self, handler: &Bound<'py, PyAny>, format_exception: &Bound<'py, PyAny>) -> String {
         let py = self.info.py();
         let by_formatter = handler
             .getattr(intern!(py, "formatter"))

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use logbus_schemas::{Level, TopicFilter};
 
-use logbus_broker::Entrance;
+use logbus_broker::{Entrance, ListenConfig};
 
 use crate::cli::Cli;
 use crate::format::{self, Formatter};
@@ -19,6 +19,8 @@ pub struct Entrances {
     pub own: Vec<Entrance>,
     /// Where to listen besides; whoever does that is the bus.
     pub listen: Vec<Entrance>,
+    /// What listeners are told that are among them.
+    pub listening: ListenConfig,
 }
 
 /// Everything a `logsub` needs to know.
@@ -69,6 +71,10 @@ impl Config {
             entrances: Entrances {
                 own: bind.into_iter().chain(connect).collect(),
                 listen,
+                listening: ListenConfig {
+                    api_key: cli.listen_api_key,
+                    ..ListenConfig::default()
+                },
             },
             level,
             format,
