@@ -13,6 +13,8 @@ mod slow_subscriber;
 mod take_over;
 /// Stock senders are understood as they are: pyzmq's, pynng's, Logbook's, rsyslog's.
 mod stock_senders;
+/// Senders that speak neither ZeroMQ nor NNG join the bus as they are.
+mod listeners;
 /// Files hold whole lines, wherever logrotate moves them.
 mod files;
 /// What the programs say and how they end.

@@ -19,7 +19,12 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/share/doc/rsyslog-czmq", "rsyslog-czmq"),
 ];
 /// The libraries of stock senders, as the tests run them.
-const PYTHON_PACKAGES: &[&str] = &["pyzmq==27.3.0", "pynng==0.9.0", "Logbook==1.10.1"];
+const PYTHON_PACKAGES: &[&str] = &[
+    "pyzmq==27.3.0",
+    "pynng==0.9.0",
+    "Logbook==1.10.1",
+    "seqlog==0.4.3",
+];
 
 /// The project's folder.
 pub(crate) fn root() -> PathBuf {

@@ -6,10 +6,12 @@
 //! may be so long that its length begins with one. When the hub is behind, nothing is read, and
 //! TCP lets the sender feel it.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
+use logbus_schemas::dialect;
 use logbus_transport::Message;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -39,29 +41,28 @@ const CHUNK: usize = 16 << 10;
 enum Broken {
     Length(usize),
     LongLine,
-    /// The sender went in the middle of a frame, of which so much had come.
-    Half(Bytes),
-    TooSlow(usize),
+    /// The sender went in the middle of a frame.
+    Half,
+    TooSlow,
     Io(io::Error),
 }
 
-impl std::fmt::Display for Broken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Broken::Length(length) => write!(
                 f,
                 "a frame cannot have a length of {length}: this is for Python's SocketHandler"
             ),
             Broken::LongLine => write!(f, "a line of JSON was longer than {MAX_LINE} bytes"),
-            Broken::Half(bytes) => write!(f, "a frame ended after {} bytes", bytes.len()),
-            Broken::TooSlow(came) => write!(f, "a frame stood still after {came} bytes"),
+            Broken::Half => write!(f, "a frame ended too early"),
+            Broken::TooSlow => write!(f, "a frame did not come in time"),
             Broken::Io(error) => write!(f, "{error}"),
         }
     }
 }
 
 async fn serve(stream: TcpStream, door: Arc<Door>) {
-    let peer = stream.peer_addr();
     let mut frames = Frames {
         stream,
         buffer: BytesMut::with_capacity(CHUNK),
@@ -71,18 +72,7 @@ async fn serve(stream: TcpStream, door: Arc<Door>) {
         match frames.next().await {
             Ok(Some((frame, room))) => door.handoff.put([message(&frame)], &room),
             Ok(None) => return,
-            Err(broken) => {
-                if let Broken::Half(bytes) = &broken
-                    && let Some(room) = door.handoff.try_room(1, bytes.len())
-                {
-                    // No half pickle can be read: the hub keeps it with what it rejects.
-                    door.handoff.put([message(bytes)], &room);
-                }
-                return door.count(Trouble::BrokenFrame, || match peer {
-                    Ok(peer) => format!("{broken}; connection from {peer} closed"),
-                    Err(_) => format!("{broken}; connection closed"),
-                });
-            }
+            Err(broken) => return frames.give_up(&broken),
         }
     }
 }
@@ -151,7 +141,7 @@ impl Frames<'_> {
     async fn line(&mut self) -> Result<Option<(Bytes, Room)>, Broken> {
         let door = self.door;
         let found = timeout(door.time_for(0), self.find_line_feed()).await;
-        let end = found.map_err(|_| Broken::TooSlow(self.buffer.len()))??;
+        let end = found.unwrap_or(Err(Broken::TooSlow))?;
         let Some(room) = door.handoff.room(end).await else {
             return Ok(None);
         };
@@ -185,14 +175,13 @@ impl Frames<'_> {
     async fn fill_in_time(&mut self, wanted: usize) -> Result<(), Broken> {
         let time = self.door.time_for(wanted);
         let filled = timeout(time, self.fill(wanted)).await;
-        filled.unwrap_or_else(|_| Err(Broken::TooSlow(self.buffer.len())))
+        filled.unwrap_or(Err(Broken::TooSlow))
     }
 
     async fn fill(&mut self, wanted: usize) -> Result<(), Broken> {
         while self.buffer.len() < wanted {
             if self.read().await? == 0 {
-                let came = self.buffer.split().freeze();
-                return Err(Broken::Half(came.slice(came.len().min(4)..)));
+                return Err(Broken::Half);
             }
         }
         Ok(())
@@ -202,5 +191,26 @@ impl Frames<'_> {
         self.buffer.reserve(CHUNK);
         let read = self.stream.read_buf(&mut self.buffer).await;
         read.map_err(Broken::Io)
+    }
+
+    /// Counts and tells what is wrong, and keeps what came of the frame: no such piece can be read,
+    /// so it goes where the hub keeps all that cannot.
+    fn give_up(&self, broken: &Broken) {
+        self.door.count(Trouble::BrokenFrame, || {
+            let peer = self.stream.peer_addr().map(|peer| format!(" from {peer}"));
+            let came = dialect::preview(&[&self.buffer]);
+            format!(
+                "{broken}; connection{} closed: {came}",
+                peer.unwrap_or_default()
+            )
+        });
+        let came = match self.buffer.first() {
+            Some(b'{') => &self.buffer[..],
+            _ => self.buffer.get(4..).unwrap_or_default(),
+        };
+        let is_piece = matches!(broken, Broken::Half | Broken::TooSlow) && !came.is_empty();
+        if is_piece && let Some(room) = self.door.handoff.try_room(1, came.len()) {
+            self.door.handoff.put([message(came)], &room);
+        }
     }
 }

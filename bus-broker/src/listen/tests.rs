@@ -48,17 +48,16 @@ impl World {
         stream
     }
 
+    /// The next record; what was rejected, which comes as it is, is passed over.
     fn next_record(&self) -> Record {
         loop {
             let inbound = self.taker.take(LONG).unwrap();
             let frames: Vec<&[u8]> = inbound.message.frames().iter().map(|f| &**f).collect();
-            let Ok(Reading::Native {
+            if let Ok(Reading::Native {
                 header, payload, ..
             }) = dialect::read(&frames)
-            else {
-                panic!("{frames:?}")
-            };
-            if !header.flags.is_heartbeat() {
+                && !header.flags.is_heartbeat()
+            {
                 return header.codec.decode(payload).unwrap();
             }
         }
@@ -171,7 +170,7 @@ fn half_a_frame_is_counted_and_kept() {
     let mut stream = world.connect();
     stream.write_all(&framed(PICKLE)[..20]).unwrap();
     drop(stream);
-    world.expect_said("a frame ended after 16 bytes");
+    world.expect_said("a frame ended too early; connection from 127.0.0.1:");
     let inbound = world.taker.take(LONG).unwrap();
     assert_eq!(&*inbound.message.frames()[0], &PICKLE[..16]);
     assert_eq!(inbound.dialect.map(|dialect| dialect.name), Some("pickle"));
@@ -189,7 +188,7 @@ fn a_frame_that_stands_still_is_broken_off_and_an_idle_connection_is_not() {
     assert!(is_closed(&mut slow) && is_closed(&mut line));
     idle.write_all(&framed(PICKLE)).unwrap();
     assert_eq!(world.next_record().get_message(), "hi");
-    world.expect_said("a frame stood still after");
+    world.expect_said("a frame did not come in time");
     assert_eq!(world.troubles(Trouble::BrokenFrame), 2);
 }
 
