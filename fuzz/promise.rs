@@ -2,7 +2,7 @@
 //! written and read again. The fuzz target and the plain test over the corpus both call this.
 
 use logbus_schemas::codec::{self, CODECS, Codec};
-use logbus_schemas::dialect::{self, DIALECTS, Malformed, Reading, pyzmq};
+use logbus_schemas::dialect::{self, DIALECTS, Malformed, Reading, pyzmq, seq};
 use logbus_schemas::wire::{Identity, Native};
 use logbus_schemas::{Record, Value};
 
@@ -14,6 +14,7 @@ pub(crate) fn any_bytes_are_read_or_refused(bytes: &[u8]) {
         }
         assert!(codec.decode_all(bytes).count() <= bytes.len());
     }
+    check_values(bytes);
     check_message(&[bytes]);
     check_message(&[b"myapp", bytes]);
     check_message(&[b"myapp.INFO", bytes]);
@@ -52,6 +53,20 @@ fn check_reading(reading: Result<Reading<'_>, Malformed>) {
             }
         }
         Err(malformed) => assert!(!malformed.detail.is_empty()),
+    }
+}
+
+/// Pickles of anything, and the classic form of Seq's events, which comes in a list only.
+fn check_values(bytes: &[u8]) {
+    if let Ok(value) = codec::pickle::decode(bytes) {
+        let mut record = Record::default();
+        record.set("value", value);
+        check_record(codec::MSGPACK, &record);
+    }
+    if let Ok(event) = codec::JSON.decode(bytes)
+        && let Ok(record) = seq::classic(event.into_fields())
+    {
+        check_record(codec::JSON, &record);
     }
 }
 

@@ -21,7 +21,6 @@
 
 pub mod value;
 pub mod level;
-pub mod timestamp;
 pub mod record;
 pub mod python;
 pub mod message;

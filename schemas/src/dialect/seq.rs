@@ -11,10 +11,10 @@ use std::fmt;
 
 use compact_str::CompactString;
 
+use super::timestamp::Timestamp;
 use super::{Dialect, Malformed, MalformedKind, Reading};
 use crate::codec;
 use crate::record::{ATTRIBUTES, Record};
-use crate::timestamp;
 use crate::topic::Topic;
 use crate::value::{Map, Value};
 
@@ -170,10 +170,18 @@ fn created(value: Option<&Value>, key: &'static str) -> Result<f64, EventError> 
         None | Some(Value::Null) => "missing",
         Some(_) => "unparseable",
     };
-    value
-        .and_then(Value::as_str)
-        .and_then(timestamp::parse)
-        .ok_or(EventError { problem, key })
+    let text = value.and_then(Value::as_str);
+    text.and_then(seconds_of).ok_or(EventError { problem, key })
+}
+
+/// A time without a zone is one of UTC: some clients write local times so, but which zone that is
+/// only their hosts know.
+fn seconds_of(text: &str) -> Option<f64> {
+    let time = Timestamp::parse(text).map(|time| time.with_fraction());
+    time.or_else(|| {
+        let in_utc = format!("{text}Z");
+        Timestamp::parse(&in_utc).map(|time| time.with_fraction())
+    })
 }
 
 fn extra_name(extras: &[(&str, &'static str)], key: &str) -> Option<&'static str> {

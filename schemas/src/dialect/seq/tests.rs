@@ -145,6 +145,10 @@ fn a_rendered_message_is_taken_as_it_is() {
 #[test]
 fn an_event_has_a_timestamp() {
     let problem = |json| clef(event(json)).unwrap_err().to_string();
+    assert_eq!(
+        clef_record(r#"{"@t":"2026-11-20T20:44:18.0420990"}"#).created(),
+        Some(1_795_207_458.042099)
+    );
     assert_eq!(problem("{}"), "missing `@t` timestamp");
     assert_eq!(problem(r#"{"@t":5}"#), "unparseable `@t` timestamp");
     assert_eq!(problem(r#"{"@t":"soon"}"#), "unparseable `@t` timestamp");
