@@ -63,6 +63,7 @@ const DOCUMENTS: &[&str] = &[
     "CHANGELOG.md",
     "docs/dialects.md",
     "schemas/WIRE.md",
+    "docs/dialects.md",
 ];
 /// Programs whose `--help` stands in the README.
 const HELPED: &[&str] = &["logsub"];

@@ -32,7 +32,7 @@ pub(super) const LISTENER: Listener = Listener {
 /// So much of a frame is read before there must be room for the whole.
 const BEGINNING: usize = 64 << 10;
 /// Bytes of the longest line of JSON that has no length before it.
-const MAX_LINE: usize = 1 << 20;
+const MAX_LINE: usize = 256 << 10;
 /// Bytes that are read at a time.
 const CHUNK: usize = 16 << 10;
 
@@ -134,7 +134,12 @@ impl Frames<'_> {
         };
         self.fill_in_time(4 + length).await?;
         self.buffer.advance(4);
-        Ok(Some((self.buffer.split_to(length).freeze(), room)))
+        let frame = self.buffer.split_to(length).freeze();
+        if length > BEGINNING {
+            // The memory of a long frame goes with it: the connection may be idle from here on.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(Some((frame, room)))
     }
 
     /// A line, or what is left when the sender ends without ending the line.

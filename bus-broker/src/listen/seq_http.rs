@@ -10,6 +10,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
@@ -67,7 +68,9 @@ impl Refusal {
 type Answer = Response<Full<Bytes>>;
 
 async fn serve(stream: TcpStream, door: Arc<Door>) {
+    let is_used = AtomicBool::new(false);
     let service = service_fn(|request| {
+        is_used.store(true, Ordering::Relaxed);
         let door = door.clone();
         async move { Ok::<_, Infallible>(answer(request, &door).await) }
     });
@@ -84,12 +87,13 @@ async fn serve(stream: TcpStream, door: Arc<Door>) {
             connection.await
         }
     };
-    // A client that went between two requests, or with one, has seen no answer to it.
+    // After a request a connection that ends, or is closed because it is idle, is nothing to tell.
     if let Err(error) = ended
+        && !is_used.load(Ordering::Relaxed)
         && !error.is_incomplete_message()
     {
         door.count(Trouble::RefusedRequest, || {
-            format!("a connection broke: {error}")
+            format!("a connection brought no request: {error}")
         });
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use logbus_schemas::Record;
 use logbus_schemas::dialect::{self, Reading};
+use logbus_transport::{Inlet, PollSet, wait};
 
 use super::*;
 use crate::{Broker, Config, Taker, tap};
@@ -293,17 +294,36 @@ fn a_body_that_is_too_large_is_told_so() {
     assert_eq!(status, 413, "{text}");
 }
 
-/// Here nobody takes what is handed on but the test.
-#[test]
-fn a_bus_that_is_behind_says_so_and_takes_nothing() {
-    let entrance = Entrance::listen("seq+http://127.0.0.1:0").unwrap();
+/// Listeners without a hub: nobody takes what is handed on but the test.
+fn without_hub(scheme: &str, bytes: usize) -> (Box<dyn Inlet>, Listening) {
+    let entrance = Entrance::listen(&format!("{scheme}://127.0.0.1:0")).unwrap();
     let config = ListenConfig {
-        bytes: 1_000,
+        bytes,
         ..ListenConfig::default()
     };
     let (mut sources, listening) =
         open(&[entrance], &config, 1 << 20, &Waker::new().unwrap()).unwrap();
-    let inlet = &mut sources[0].inlet;
+    (sources.remove(0).inlet, listening)
+}
+
+#[test]
+fn when_the_bus_is_behind_pickles_wait_and_none_is_lost() {
+    let (mut inlet, listening) = without_hub("pickle+tcp", 2_000);
+    let mut stream = TcpStream::connect(inlet.endpoints()[0].address()).unwrap();
+    stream.write_all(&framed(PICKLE).repeat(1_000)).unwrap();
+    for _ in 0..1_000 {
+        while inlet.receive().unwrap().is_none() {
+            let mut set = PollSet::new();
+            inlet.poll(&mut set);
+            wait(&mut set, Some(LONG)).unwrap();
+        }
+    }
+    assert!(listening.tally.counts().is_empty());
+}
+
+#[test]
+fn a_bus_that_is_behind_says_so_and_takes_nothing() {
+    let (mut inlet, listening) = without_hub("seq+http", 1_000);
     let mut stream = TcpStream::connect(inlet.endpoints()[0].address()).unwrap();
     let mut status = |count| ask(&mut stream, &post("/ingest/clef", "", &EVENT.repeat(count))).0;
     assert_eq!((status(2), status(2)), (201, 503));
