@@ -243,7 +243,14 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
             wait(&mut set, Some(Duration::from_secs(1)))?;
             self.waker.clear();
         }
-        broker.close(DRAIN);
+        let troubles = broker.close(DRAIN).troubles;
+        if !troubles.is_empty() {
+            let each = troubles.iter();
+            let each: Vec<String> = each
+                .map(|(kind, count)| format!("{kind} {count}"))
+                .collect();
+            (self.say)(&format!("at the listeners: {}", each.join(", ")));
+        }
         Ok(())
     }
 

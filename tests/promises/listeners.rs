@@ -232,7 +232,9 @@ fn broken_senders_are_told_and_kept_and_others_go_on() {
     slow.set_read_timeout(Some(std::time::Duration::from_secs(40)))
         .unwrap();
     assert_eq!(slow.read(&mut [0]).unwrap(), 0);
-    logsub.stop();
+    let lines = logsub.stop();
+    let sums = |line: &String| line.contains("at the listeners: broken frames 4");
+    assert!(lines.iter().any(sums), "{lines:?}");
     let kept = std::fs::read_to_string(rejects).unwrap();
     assert_eq!(kept.lines().count(), 3, "{kept}");
 }
