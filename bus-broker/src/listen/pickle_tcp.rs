@@ -95,11 +95,10 @@ impl Frames<'_> {
         if self.buffer.is_empty() && !self.begins().await? {
             return Ok(None);
         }
-        let frame = match self.buffer.first() {
-            Some(b'{') => self.line().await?,
-            _ => self.sized_frame().await?,
-        };
-        Ok(frame)
+        match self.buffer.first() {
+            Some(b'{') => self.line().await,
+            _ => self.sized_frame().await,
+        }
     }
 
     /// Waits for the first byte of a frame, for as long as it takes.
@@ -198,8 +197,8 @@ impl Frames<'_> {
         read.map_err(Broken::Io)
     }
 
-    /// Counts and tells what is wrong, and keeps what came of the frame: no such piece can be read,
-    /// so it goes where the hub keeps all that cannot.
+    /// Counts and tells what is wrong, and keeps what came of the frame: a piece cannot be read, and
+    /// so goes where the hub keeps all such messages. Behind a wrong length there is no frame.
     fn give_up(&self, broken: &Broken) {
         self.door.count(Trouble::BrokenFrame, || {
             let peer = self.stream.peer_addr().map(|peer| format!(" from {peer}"));
@@ -213,7 +212,7 @@ impl Frames<'_> {
             Some(b'{') => &self.buffer[..],
             _ => self.buffer.get(4..).unwrap_or_default(),
         };
-        let is_piece = matches!(broken, Broken::Half | Broken::TooSlow) && !came.is_empty();
+        let is_piece = !matches!(broken, Broken::Length(_)) && !came.is_empty();
         if is_piece && let Some(room) = self.door.handoff.try_room(1, came.len()) {
             self.door.handoff.put([message(came)], &room);
         }

@@ -142,16 +142,17 @@ async fn take_in(request: Request<Incoming>, door: &Door) -> Result<Answer, Refu
     drop((body, room));
     if !batch.messages.is_empty() {
         let room = door.handoff.try_room(batch.messages.len(), batch.bytes);
-        let behind = || {
-            Refusal::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the bus is behind; try again",
-            )
-        };
         door.handoff.put(batch.messages, &room.ok_or_else(behind)?);
     }
     let body = r#"{"MinimumLevelAccepted":null}"#;
     Ok(json(StatusCode::CREATED, body.into()))
+}
+
+fn behind() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the bus is behind; try again",
+    )
 }
 
 async fn read_in_time(body: Incoming, door: &Door) -> Result<(Bytes, Option<Room>), Refusal> {
@@ -188,7 +189,7 @@ async fn read_body(
             continue;
         }
         if came > BEGINNING && room.is_none() {
-            room = door.handoff.room(expected).await;
+            room = Some(door.handoff.try_room(1, expected).ok_or_else(behind)?);
         }
         bytes.extend_from_slice(&data);
     }

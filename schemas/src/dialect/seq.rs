@@ -131,9 +131,9 @@ pub fn clef(event: Map) -> Result<Record, EventError> {
             ("@x", Value::Str(text)) => envelope.exception = Some(text),
             ("@r", Value::List(texts)) => envelope.renderings = texts,
             ("@l" | "@mt" | "@m" | "@x" | "@r", Value::Null) => {}
-            (own, value) => match (extra_name(CLEF_EXTRAS, own), own.strip_prefix("@@")) {
+            (theirs, value) => match (extra_name(CLEF_EXTRAS, theirs), theirs.strip_prefix("@@")) {
                 (Some(name), _) => envelope.more.push((name.into(), value)),
-                (None, Some(_)) => envelope.properties.push((own[1..].into(), value)),
+                (None, Some(_)) => envelope.properties.push((theirs[1..].into(), value)),
                 (None, None) => envelope.properties.push((key, value)),
             },
         }
@@ -156,8 +156,8 @@ pub fn classic(event: Map) -> Result<Record, EventError> {
             ("Exception", Value::Str(text)) => envelope.exception = Some(text),
             ("Properties", Value::Map(map)) => envelope.properties = map.into_iter().collect(),
             (_, Value::Null) => {}
-            (own, value) => {
-                let name = extra_name(CLASSIC_EXTRAS, own).map_or(key, CompactString::from);
+            (theirs, value) => {
+                let name = extra_name(CLASSIC_EXTRAS, theirs).map_or(key, CompactString::from);
                 envelope.more.push((name, value));
             }
         }
@@ -229,10 +229,8 @@ impl Envelope {
         let fits = renderings.len() == self.renderings.len()
             && renderings.len() == template::formatted_holes(template);
         let message = self.message.clone().or_else(|| {
-            let properties = self
-                .properties
-                .iter()
-                .map(|(key, value)| (key.as_str(), value));
+            let properties = self.properties.iter();
+            let properties = properties.map(|(key, value)| (key.as_str(), value));
             let renderings = if fits { renderings } else { Vec::new() };
             let fill = template::Fill::new(properties, renderings);
             self.template
