@@ -50,6 +50,9 @@ cases = [
     (datetime.date(2026, 2, 28), "2026-02-28"),
     (datetime.datetime(2026, 11, 20, 21, 43, 21, 245069), "2026-11-20 21:43:21.245069"),
     (datetime.datetime(2026, 11, 20, 21, 43, 21, fold=1), "2026-11-20 21:43:21"),
+    (datetime.timedelta(1, 7384, 5), "1 day, 2:03:04.000005"),
+    (datetime.timedelta(-2), "-2 days, 0:00:00"),
+    (datetime.timezone.utc, "UTC"),
     (Custom(), "<__main__.Custom object>"),
     (Subclass(a=1), "<__main__.Subclass object>"),
     (Point(1, 2), "<__main__.Point object>"),
@@ -59,6 +62,12 @@ cases = [
     (len, "<builtins.len>"),
     ("lone \ud800", "lone \\ud800"),
 ]
+for offset in 0, 60, -90, 1439:
+    zone = datetime.timezone(datetime.timedelta(minutes=offset))
+    time = datetime.datetime(2026, 11, 20, 21, 43, 21, 5, zone)
+    cases += [(zone, str(zone)), (time, str(time))]
+named = datetime.timezone(datetime.timedelta(hours=1), "CET")
+cases.append((datetime.datetime(2026, 11, 20, tzinfo=named), "2026-11-20 00:00:00 CET"))
 for value, expected in cases:
     for protocol in range(6):
         for dump in pickle.dumps, pickle._dumps:

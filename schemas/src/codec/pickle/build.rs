@@ -103,6 +103,14 @@ impl<'n> Builder<'n> {
         }
     }
 
+    /// The object of this number, where it is one.
+    pub(super) fn object_at(&self, id: Id) -> Option<&'n Object> {
+        match &self.nodes[id] {
+            Node::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
     /// The full name of a global.
     fn name_of(&mut self, id: Id) -> Result<String, TooLarge> {
         let (module, name) = self.module_and_name(id).unwrap_or(("?", "?"));

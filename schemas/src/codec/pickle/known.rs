@@ -74,6 +74,14 @@ const KNOWN: &[Known] = &[
         class: "datetime.datetime",
         read: datetime,
     },
+    Known {
+        class: "datetime.timedelta",
+        read: timedelta,
+    },
+    Known {
+        class: "datetime.timezone",
+        read: timezone,
+    },
 ];
 
 /// The value of an object of the class with this name.
@@ -163,15 +171,76 @@ fn date(builder: &mut Builder<'_>, object: &Object) -> Read {
     Ok(date_of(&packed).map(Value::from))
 }
 
-/// A time with a time zone is no matter of its first argument alone, and is not read.
+/// As `str` shows it, but for zones of other libraries, which stand behind the time as they are.
 fn datetime(builder: &mut Builder<'_>, object: &Object) -> Read {
-    if builder.arguments_of(object).len() != 1 {
-        return Ok(None);
-    }
     let Some(Value::Bytes(packed)) = first_argument(builder, object)? else {
         return Ok(None);
     };
-    Ok(datetime_of(&packed).map(Value::from))
+    let Some(time) = datetime_of(&packed) else {
+        return Ok(None);
+    };
+    let zone = builder.arguments_of(object).get(1);
+    let zone = zone.map(|id| builder.value(*id)).transpose()?;
+    let zone = zone.as_ref().and_then(Value::as_str);
+    Ok(Some(Value::from(match zone {
+        None => time,
+        Some("UTC") => format!("{time}+00:00"),
+        Some(zone) => match zone.strip_prefix("UTC") {
+            Some(offset) => format!("{time}{offset}"),
+            None => format!("{time} {zone}"),
+        },
+    })))
+}
+
+/// `UTC`, or `UTC+01:00`; its own name where it has one.
+fn timezone(builder: &mut Builder<'_>, object: &Object) -> Read {
+    let arguments = builder.arguments_of(object);
+    if let Some(name) = arguments.get(1) {
+        return builder.value(*name).map(Some);
+    }
+    let Some(offset) = arguments.first().and_then(|id| builder.object_at(*id)) else {
+        return Ok(None);
+    };
+    let offset = builder.list(builder.arguments_of(offset))?;
+    Ok(timedelta_of(&offset).map(|(days, seconds, _)| {
+        let minutes = (days * 86_400 + seconds) / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let minutes = minutes.abs();
+        Value::from(match minutes {
+            0 => "UTC".to_owned(),
+            _ => format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60),
+        })
+    }))
+}
+
+/// As `timedelta.__str__`: `1 day, 2:03:04.000005`.
+fn timedelta(builder: &mut Builder<'_>, object: &Object) -> Read {
+    let parts = builder.list(builder.arguments_of(object))?;
+    Ok(timedelta_of(&parts).map(|(days, seconds, micros)| {
+        let days = match days {
+            0 => String::new(),
+            1 | -1 => format!("{days} day, "),
+            _ => format!("{days} days, "),
+        };
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let time = format!("{days}{hours}:{minutes:02}:{seconds:02}");
+        Value::from(with_micros(time, micros))
+    }))
+}
+
+/// Days, seconds of a day and microseconds, within what Python has of them.
+fn timedelta_of(parts: &Value) -> Option<(i64, i64, i64)> {
+    let Value::List(parts) = parts else {
+        return None;
+    };
+    let [days, seconds, micros] = parts.as_slice() else {
+        return None;
+    };
+    let (days, seconds, micros) = (days.as_i64()?, seconds.as_i64()?, micros.as_i64()?);
+    let is_sound = (-999_999_999..=999_999_999).contains(&days)
+        && (0..86_400).contains(&seconds)
+        && (0..1_000_000).contains(&micros);
+    is_sound.then_some((days, seconds, micros))
 }
 
 fn date_of(bytes: &[u8]) -> Option<String> {
@@ -191,9 +260,13 @@ fn datetime_of(bytes: &[u8]) -> Option<String> {
     };
     let micros = u32::from_be_bytes([0, high, middle, low]);
     let time = format!("{date} {hour:02}:{minute:02}:{second:02}");
-    Some(if micros == 0 {
+    Some(with_micros(time, micros.into()))
+}
+
+fn with_micros(time: String, micros: i64) -> String {
+    if micros == 0 {
         time
     } else {
         format!("{time}.{micros:06}")
-    })
+    }
 }
