@@ -5,6 +5,7 @@
 //! new incarnation: queue, thread, sockets and sender id of its own. The parent's are left alone,
 //! because nobody in the child may touch a lock or a socket that another thread held at the fork.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,7 +31,9 @@ struct Incarnation {
     queue: Arc<Queue>,
     thread: Mutex<Option<JoinHandle<Closing>>>,
     report: OnceLock<Report>,
-    /// The life in a forked child, once it has begun.
+    /// Whether it was closed for now: the next record begins another life.
+    is_over: AtomicBool,
+    /// The next life: in a forked child, or after this one was closed for now.
     next: OnceLock<Box<Incarnation>>,
 }
 
@@ -78,7 +81,17 @@ impl Publisher {
             .unwrap_or_default()
     }
 
-    /// What was done so far, in this process.
+    /// The same, for now: the next record begins anew, as another sender. For what cannot know
+    /// whether more will come, as a logging handler that is closed because logging is configured
+    /// again.
+    pub fn close_for_now(&self, longest: Duration) -> Report {
+        if let Some(life) = self.begun() {
+            life.is_over.store(true, Ordering::Release);
+        }
+        self.shutdown(longest)
+    }
+
+    /// What was done so far, in this process, since it began (anew).
     pub fn stats(&self) -> Stats {
         self.begun()
             .map(|life| life.queue.counters.stats(life.queue.len() as u64))
@@ -95,20 +108,16 @@ impl Publisher {
     /// published nothing there is nothing to flush, count or close.
     fn begun(&self) -> Option<&Incarnation> {
         let generation = process::generation();
-        let mut incarnation = Some(&self.first);
-        while let Some(life) = incarnation
-            && life.generation != generation
-        {
-            incarnation = life.next.get().map(|next| &**next);
-        }
-        incarnation
+        let lives =
+            std::iter::successors(Some(&self.first), |life| life.next.get().map(|next| &**next));
+        lives.filter(|life| life.generation == generation).last()
     }
 
     /// The life that belongs to this process, begun where there is none yet.
     fn incarnation(&self) -> &Incarnation {
         let generation = process::generation();
         let mut incarnation = &self.first;
-        while incarnation.generation != generation {
+        while incarnation.generation != generation || incarnation.is_over.load(Ordering::Acquire) {
             incarnation = incarnation.next.get_or_init(|| {
                 Box::new(
                     Incarnation::begin(&self.config)
@@ -150,6 +159,7 @@ impl Incarnation {
             queue,
             thread: Mutex::new(thread),
             report: OnceLock::new(),
+            is_over: AtomicBool::new(false),
             next: OnceLock::new(),
         }
     }

@@ -116,7 +116,9 @@ impl Core {
     }
 
     /// Sends what waits and says goodbye, within `timeout` or the linger; says what became of all
-    /// records: a dict like that of `stats`, and `left`, what was still queued.
+    /// records: a dict like that of `stats`, and `left`, what was still queued. A record that comes
+    /// later begins anew, unless the interpreter is exiting: `dictConfig` closes handlers that
+    /// others go on using.
     #[pyo3(signature = (timeout=None))]
     fn shutdown<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyDict>> {
         let result = PyDict::new(py);
@@ -124,7 +126,13 @@ impl Core {
             return Ok(result);
         };
         let longest = open.longest(timeout)?;
-        let report = py.detach(|| open.publisher.shutdown(longest));
+        let report = py.detach(|| {
+            if IS_EXITING.load(Ordering::Relaxed) {
+                open.publisher.shutdown(longest)
+            } else {
+                open.publisher.close_for_now(longest)
+            }
+        });
         result.set_item("sent", report.sent)?;
         result.set_item("discarded", by_reason(py, &report.discarded)?)?;
         result.set_item("left", report.left)?;
