@@ -108,8 +108,9 @@ impl Publisher {
     /// published nothing there is nothing to flush, count or close.
     fn begun(&self) -> Option<&Incarnation> {
         let generation = process::generation();
-        let lives =
-            std::iter::successors(Some(&self.first), |life| life.next.get().map(|next| &**next));
+        let lives = std::iter::successors(Some(&self.first), |life| {
+            life.next.get().map(|next| &**next)
+        });
         lives.filter(|life| life.generation == generation).last()
     }
 

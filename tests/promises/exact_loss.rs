@@ -1,6 +1,6 @@
 use logbus_tests::{Broker, Program, Sums};
 
-const RECORDS: u64 = 120_000;
+const RECORDS: u64 = 600_000;
 
 /// Floods a subscriber that stands still, through a broker that holds little for it; then lets it
 /// go on and holds its account against what was published.

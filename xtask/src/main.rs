@@ -11,6 +11,7 @@
 mod setup;
 mod demo;
 mod tidy;
+mod wheel;
 
 use std::process::{Command, ExitCode};
 
@@ -51,7 +52,9 @@ fn test() -> anyhow::Result<()> {
     setup::python()?;
     run(cargo().args(["build", "--workspace", "--bins"]))?;
     tidy::tidy()?;
-    run(cargo().args(["test", "--workspace"]))
+    run(cargo().args(["test", "--workspace"]))?;
+    wheel::install("dev")?;
+    wheel::test()
 }
 
 fn check() -> anyhow::Result<()> {

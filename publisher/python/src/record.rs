@@ -60,7 +60,9 @@ impl Writing {
         handler: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = record.py();
-        let dict = record.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+        let dict = record
+            .getattr(intern!(py, "__dict__"))?
+            .cast_into::<PyDict>()?;
         let name = dict
             .get_item(intern!(py, "name"))?
             .unwrap_or_else(|| PyString::new(py, "").into_any());

@@ -56,7 +56,8 @@ class Wire:
         self.socket = socket
         self.inbound = queue.SimpleQueue()
         self.asked = queue.SimpleQueue()
-        self.messages = []
+        self.raw = []
+        """The frames of every message, as they came."""
         self.received = []
         """(topic, sender, sequence, record)"""
         self.heartbeats = {}
@@ -96,10 +97,10 @@ class Wire:
                 frames = self.inbound.get(timeout=left)
             except queue.Empty:
                 continue
+            self.raw.append(frames)
             self.take(*parse(*frames))
 
     def take(self, topic, header, payload):
-        self.messages.append((topic, header))
         if header.flags & HEARTBEAT:
             (identity,) = decode(header, payload)
             self.heartbeats[header.sender] = identity
