@@ -98,6 +98,10 @@ impl Places {
                     }
                     return Ok(Attached::Joined { inlet, owner });
                 }
+                if !self.is_listened() {
+                    // What did not greet was a bus on its way out.
+                    continue;
+                }
                 bail!(
                     "{} is held by something that is no broker; stop it, or name the endpoints \
                      with --connect or --bind",

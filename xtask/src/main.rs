@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `check`, `tidy`.
+//! The project's own commands: `cargo xtask demo`, `test`, `check`, `tidy`, `bench`.
 //!
 //! Each installs what it needs itself. This program links none of the libraries it installs, so
 //! it builds on a machine that has Rust and nothing else.
@@ -20,9 +20,10 @@ use anyhow::{Context, bail};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  demo    install what is needed, build, and show four Python workers and a Rust service
+  demo    install what is needed, build, and show a shop under Gunicorn and a Rust service
   test    install what is needed and run all tests
   check   what a change must pass besides: format, clippy, documentation
+  bench   what a logging call costs, beside other handlers for Python
   tidy    the rules of the house: arrows between crates, head comments, paths in documents";
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         "test" => test(),
         "check" => check(),
         "tidy" => tidy::tidy(),
+        "bench" => bench(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -55,6 +57,14 @@ fn test() -> anyhow::Result<()> {
     run(cargo().args(["test", "--workspace"]))?;
     wheel::install("dev")?;
     wheel::test()
+}
+
+/// The Python handlers side by side, in a release build.
+fn bench() -> anyhow::Result<()> {
+    setup::install()?;
+    setup::python()?;
+    wheel::install("release")?;
+    run(Command::new(setup::venv_python()).arg("bench/python_handlers.py"))
 }
 
 fn check() -> anyhow::Result<()> {
