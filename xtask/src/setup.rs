@@ -34,6 +34,7 @@ const PYTHON_PACKAGES: &[&str] = &[
     "gunicorn==27.0.1",
     "gevent==26.9.0",
     "flask==3.1.3",
+    "celery==5.7.0",
 ];
 
 /// The project's folder.
