@@ -4,10 +4,12 @@ import concurrent.futures
 import http.client
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -45,7 +47,7 @@ def pid():
 
 
 class Gunicorn:
-    def __init__(self, folder, wire, *options, logger="logbus.gunicorn.Logger"):
+    def __init__(self, folder, endpoint, *options, logger="logbus.gunicorn.Logger"):
         (folder / "app.py").write_text(APP)
         # Bound here: who asks before Gunicorn serves simply waits.
         listening = socket.create_server(("127.0.0.1", 0))
@@ -58,7 +60,7 @@ class Gunicorn:
             self.process = subprocess.Popen(
                 [*command, *options, "app:app"],
                 cwd=folder,
-                env={**os.environ, "LOGBUS_ENDPOINT": wire.endpoint},
+                env={**os.environ, "LOGBUS_ENDPOINT": endpoint},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -83,8 +85,8 @@ class Gunicorn:
 def gunicorn(wire, tmp_path):
     running = []
 
-    def start(*options, **more):
-        running.append(Gunicorn(tmp_path, wire, *options, **more))
+    def start(*options, endpoint=wire.endpoint, **more):
+        running.append(Gunicorn(tmp_path, endpoint, *options, **more))
         return running[-1]
 
     yield start
@@ -217,3 +219,53 @@ def test_reloads_kills_timeouts_and_restarts_lose_nothing_that_was_handed_over(w
     assert numbered >= {f"order {number}" for number in range(done[0])}
     assert done[0] >= 140
     wire.by_sender()
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+LOGSUB = pathlib.Path(__file__).parents[3] / "target/debug/logsub"
+
+
+@pytest.mark.skipif(not LOGSUB.exists(), reason="logsub is not built")
+def test_from_birth_to_file_every_record_is_accounted_for(gunicorn, tmp_path):
+    """Requests, a reload and a killed worker: received + reported = sent."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        endpoint = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    log = tmp_path / "all.log"
+    logsub = subprocess.Popen(
+        [LOGSUB, "--bind", endpoint, "--no-console", "--file", log, "--stats"]
+        + ["--format", "%(name)s %(message)s"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "receiving at" in logsub.stderr.readline()
+        server = gunicorn("--workers", "4", endpoint=endpoint)
+        answered = 0
+        for round in range(3):
+            for number in range(100):
+                try:
+                    answered += server.get(f"/order/{round}-{number}") == "ok"
+                except (OSError, http.client.HTTPException):
+                    pass  # Its worker was killed or reloaded; what it had logged still counts.
+            if round == 0:
+                server.process.send_signal(signal.SIGHUP)
+            if round == 1:
+                pid = int(server.get("/pid"))
+                until(lambda: "last words" in log.read_text())
+                os.kill(pid, signal.SIGKILL)
+        server.stop()
+    finally:
+        logsub.send_signal(signal.SIGINT)
+        said = logsub.communicate(timeout=40)[1]
+    (row,) = [line for line in said.splitlines() if line.startswith("all senders")]
+    received, lost, discarded, _, duplicate, malformed, earlier = map(int, row.split()[2:])
+    lines = [line for line in log.read_text().splitlines() if not line.startswith("--")]
+    assert (lost, discarded, duplicate, malformed, earlier) == (0, 0, 0, 0, 0), said
+    assert len(lines) == received
+    orders = {line.split()[-1] for line in lines if line.startswith("shop.jobs job ")}
+    assert len(orders) >= answered >= 290
