@@ -24,10 +24,10 @@ use crate::text;
 pub(crate) struct Encoder<'a, 'py, S> {
     pub(crate) sink: S,
     /// Asked for what stands for an object of no natural type; raises `TypeError` to pass.
-    pub(crate) default: Option<&'a Bound<'py, PyAny>>,
+    default: Option<&'a Bound<'py, PyAny>>,
     /// Once so many bytes are written, objects are left out: the record is too large already, and
     /// few objects can refer to one another in so many ways that writing them would never end.
-    pub(crate) limit: usize,
+    limit: usize,
     written: usize,
     /// The lists and dicts that are being written, by address.
     open: SmallVec<[usize; 8]>,

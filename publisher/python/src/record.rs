@@ -278,5 +278,5 @@ impl<'py> Exception<'py> {
 }
 
 fn key_of<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    text::utf8(key.cast_exact::<PyString>().ok()?)
+    text::utf8(key.cast::<PyString>().ok()?)
 }
