@@ -3,8 +3,9 @@
 //! Its `__dict__` is written as it stands: attributes, what adapters and filters have added, and
 //! extras. Three things are made here. `message` is the rendered message, beside `msg` and `args`.
 //! `exc_info`, which cannot travel, becomes `exc_text` and the fields `exc_type`, `exc_module` and
-//! `exc_value`. And what the handler's `extra` gives is put behind, under `extra_NAME` where the
-//! record has that name already. The record itself is left as it is: other handlers come after.
+//! `exc_value`. And what the handler's `extra` gives is put behind. No name comes twice: a field
+//! that has the name of one of these goes under `extra_NAME`. The record itself is left as it is:
+//! other handlers come after.
 
 use logbus_schemas::codec::sink::Sink;
 use logbus_schemas::codec::{self, Codec, json, msgpack};
@@ -34,6 +35,10 @@ pub(crate) struct Writing {
 
 /// What formatters leave behind in a record: whoever formats it makes it anew.
 const LEFT_BEHIND: [&str; 2] = ["message", "asctime"];
+
+/// What is made beside an exception, and beside a template that could not be rendered.
+const MADE_OF_EXCEPTION: [&str; 3] = ["exc_type", "exc_module", "exc_value"];
+const MADE_OF_FAULT: &str = "message_error";
 
 type Entry<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
@@ -74,13 +79,16 @@ impl Writing {
         }
         let exception = Exception::of(&dict)?;
         let message = self.message(record, &dict)?;
-        let extra = self.extra(&dict);
+        let made = Made {
+            of_exception: exception.is_some(),
+            of_fault: message.fault.is_some(),
+        };
+        let extra = self.extra(&dict, &made);
 
         let default = self.default.as_ref().map(|default| default.bind(py));
         let mut out = Encoder::new(sink, default, self.max_record);
-        let made = 1 + 3 * usize::from(exception.is_some()) + message.fault.iter().len();
         out.sink
-            .begin_map(entries.len() - left_behind + made + extra.len());
+            .begin_map(entries.len() - left_behind + made.len() + extra.len());
         for (key, value) in &entries {
             let Some(name) = key_of(key) else {
                 out.key(key);
@@ -90,7 +98,11 @@ impl Writing {
             if LEFT_BEHIND.contains(&name) {
                 continue;
             }
-            out.sink.key(name);
+            if made.has(name) {
+                out.sink.key(&format!("extra_{name}"));
+            } else {
+                out.sink.key(name);
+            }
             match (name, &exception) {
                 ("exc_info", Some(_)) => out.sink.null(),
                 ("exc_text", Some(exception)) if !value.is_truthy().unwrap_or(false) => {
@@ -105,7 +117,7 @@ impl Writing {
         out.sink.key("message");
         out.value(&message.text);
         if let Some(fault) = &message.fault {
-            out.sink.key("message_error");
+            out.sink.key(MADE_OF_FAULT);
             out.str(fault);
         }
         if let Some(exception) = exception {
@@ -157,7 +169,11 @@ impl Writing {
     }
 
     /// The handler's own fields. When their callable raises, that is told in their place.
-    fn extra<'py>(&self, dict: &Bound<'py, PyDict>) -> Vec<(String, Bound<'py, PyAny>)> {
+    fn extra<'py>(
+        &self,
+        dict: &Bound<'py, PyDict>,
+        made: &Made,
+    ) -> Vec<(String, Bound<'py, PyAny>)> {
         let py = dict.py();
         let Some(extra) = &self.extra else {
             return Vec::new();
@@ -169,7 +185,7 @@ impl Writing {
             Ok(extra.clone())
         };
         fields
-            .and_then(|fields| fields_of(&fields, dict))
+            .and_then(|fields| fields_of(&fields, dict, made))
             .unwrap_or_else(|error| {
                 let told = raised("extra", &error, py);
                 vec![(
@@ -183,6 +199,7 @@ impl Writing {
 fn fields_of<'py>(
     fields: &Bound<'py, PyAny>,
     dict: &Bound<'py, PyDict>,
+    made: &Made,
 ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
     if fields.is_none() {
         return Ok(Vec::new());
@@ -193,11 +210,29 @@ fn fields_of<'py>(
         let (key, value): Entry<'py> = item.extract()?;
         let key = key.str()?;
         let name = key.to_string_lossy();
-        let is_taken = dict.contains(&key)? || LEFT_BEHIND.contains(&&*name);
+        let is_taken = dict.contains(&key)? || LEFT_BEHIND.contains(&&*name) || made.has(&name);
         let prefix = if is_taken { "extra_" } else { "" };
         named.push((format!("{prefix}{name}"), value));
     }
     Ok(named)
+}
+
+/// Which fields are made here for a record, beside `message`.
+struct Made {
+    of_exception: bool,
+    of_fault: bool,
+}
+
+impl Made {
+    fn has(&self, name: &str) -> bool {
+        self.of_exception && MADE_OF_EXCEPTION.contains(&name)
+            || self.of_fault && name == MADE_OF_FAULT
+    }
+
+    /// With `message`.
+    fn len(&self) -> usize {
+        1 + MADE_OF_EXCEPTION.len() * usize::from(self.of_exception) + usize::from(self.of_fault)
+    }
 }
 
 /// The rendered message, and why it could not be rendered.
@@ -259,9 +294,10 @@ impl<'py> Exception<'py> {
         let py = self.info.py();
         let kind = self.info.get_item(0).ok();
         let of_kind = |name| kind.as_ref().and_then(|kind| kind.getattr(name).ok());
+        let [kind_key, module_key, value_key] = MADE_OF_EXCEPTION;
         for (key, value) in [
-            ("exc_type", of_kind(intern!(py, "__qualname__"))),
-            ("exc_module", of_kind(intern!(py, "__module__"))),
+            (kind_key, of_kind(intern!(py, "__qualname__"))),
+            (module_key, of_kind(intern!(py, "__module__"))),
         ] {
             out.sink.key(key);
             match value {
@@ -269,7 +305,7 @@ impl<'py> Exception<'py> {
                 None => out.sink.null(),
             }
         }
-        out.sink.key("exc_value");
+        out.sink.key(value_key);
         match self.info.get_item(1).and_then(|value| value.str()) {
             Ok(text) => out.text(&text),
             Err(error) => out.str(&raised("str()", &error, py)),

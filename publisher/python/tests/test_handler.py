@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import io
+import json
 import logging
 import logging.config
 import sys
@@ -198,6 +199,45 @@ def test_fields_for_every_record_come_from_a_dict_or_from_contextvars(wire, logg
     logger.info("x")
     record = wire.record()
     assert (record["request"], record["name"], record["extra_name"]) == ("r-7", logger.name, "mine")
+
+
+def test_no_name_comes_twice_beside_an_exception(wire, logger):
+    attach(logger, wire, codec="json", extra={"exc_type": "handler's"})
+    own = {"exc_module": "mine", "exc_value": 7, "message_error": "also mine"}
+    try:
+        raise ValueError("v")
+    except ValueError:
+        logger.exception("x", extra=own)
+    record = wire.record()
+    assert (record["exc_type"], record["exc_value"]) == ("ValueError", "v")
+    assert (record["extra_exc_type"], record["extra_exc_value"]) == ("handler's", 7)
+    assert (record["extra_exc_module"], record["message_error"]) == ("mine", "also mine")
+    (payload,) = [frames[2] for frames in wire.raw if b"exc_type" in frames[2]]
+    pairs = json.loads(payload, object_pairs_hook=list)
+    names = [name for name, _ in pairs]
+    assert len(names) == len(set(names))
+
+
+def test_no_name_comes_twice_beside_a_template_that_does_not_fit(wire, logger):
+    attach(logger, wire)
+    logger.info("%d", "x", extra={"message_error": "mine"})
+    record = wire.record()
+    assert record["extra_message_error"] == "mine"
+    assert "%d format" in record["message_error"]
+
+
+class Name(str):
+    """A key that is text, but not exactly."""
+
+
+def test_a_key_derived_from_str_is_the_name_that_it_spells(wire, logger):
+    attach(logger, wire)
+    made = logger.makeRecord(logger.name, 20, "f", 1, "right", (), None)
+    made.__dict__[Name("message")] = "left behind by a formatter"
+    made.__dict__[Name("user")] = "ann"
+    logger.handle(made)
+    record = wire.record()
+    assert (record["message"], record["user"]) == ("right", "ann")
 
 
 def test_an_extra_that_raises_costs_its_fields_not_the_record(wire, logger):
