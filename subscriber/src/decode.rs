@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use logbus_broker::{Inbound, RejectFile};
 use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind, Reading};
@@ -251,7 +252,7 @@ impl Decoder {
 
     fn pass(&self, delivered: Delivered, out: &mut Vec<Item>) {
         if !is_below(&delivered.record, self.config.level) {
-            out.push(Item::Record(Box::new(delivered)));
+            out.push(Item::Record(Arc::new(delivered)));
         }
     }
 

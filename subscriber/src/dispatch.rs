@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
-use crate::handler::{Fault, Handler};
+use crate::handler::{Fault, Handler, Say};
 use crate::item::{Batch, Item, Notice};
 
 /// Items that may wait for one handler, the batch that it works on included. A larger batch is
@@ -37,9 +37,6 @@ pub struct HandlerReport {
     /// Records it could not write.
     pub failed: u64,
 }
-
-/// Says what an operator should know.
-pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Every handler with its queue.
 pub struct Dispatcher {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use logbus_schemas::dialect::MalformedKind;
 use logbus_schemas::wire::{SenderId, ledger};
-use logbus_schemas::{Record, Topic};
+use logbus_schemas::{Level, Record, Topic, Value};
 
 /// One thing in the stream.
 #[derive(Debug, Clone)]
 pub enum Item {
     /// A record.
-    Record(Box<Delivered>),
+    Record(Arc<Delivered>),
     /// Something a reader should know besides.
     Notice(Notice),
 }
@@ -61,12 +61,33 @@ pub enum Notice {
         /// How many were dropped.
         records: u64,
     },
+    /// Records that a filter held back to spare the reader.
+    HeldBack {
+        /// How many.
+        records: u64,
+        /// Why, as a reader should see it: `more than 100 a second of myapp.db`.
+        why: String,
+    },
 }
 
 impl Notice {
     /// Whether this is part of an orderly day.
     pub fn is_routine(&self) -> bool {
         matches!(self, Notice::Ledger(notice) if notice.is_routine())
+    }
+
+    /// The notice as a record of the logger `logbus`, for handlers that have nothing but records.
+    /// `now` is in ns since 1970-01-01 00:00 UTC.
+    pub fn to_record(&self, now: u64) -> Record {
+        let level = if self.is_routine() {
+            Level::INFO
+        } else {
+            Level::WARNING
+        };
+        let mut record = Record::new("logbus", level.0, &self.to_string());
+        record.set("created", now as f64 / 1e9);
+        record.set("args", Value::Null);
+        record
     }
 }
 
@@ -99,6 +120,9 @@ impl fmt::Display for Notice {
                 "this file could not be written: {} dropped",
                 plural(*records, "record")
             ),
+            Notice::HeldBack { records, why } => {
+                write!(f, "{} held back: {why}", plural(*records, "record"))
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod receive;
 pub mod item;
 pub mod decode;
 pub mod dispatch;
+pub mod filter;
 pub mod format;
 pub mod handler;
 pub mod stats;

@@ -13,7 +13,8 @@ use clap::Parser;
 use logbus_broker::RejectFile;
 use logbus_subscriber::cli::Cli;
 use logbus_subscriber::config::Config;
-use logbus_subscriber::dispatch::{Dispatcher, Say};
+use logbus_subscriber::dispatch::Dispatcher;
+use logbus_subscriber::handler::{Handler, Say};
 use logbus_subscriber::pipeline::Pipeline;
 use logbus_subscriber::{decode, handler, stats};
 
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
 
 fn run(config: &Config) -> anyhow::Result<()> {
     let say: Say = Arc::new(|line| eprintln!("logsub: {line}"));
-    let handlers = handler::build_all(config)?;
+    let handlers = handlers(config)?;
     let rejects = match &config.reject_file {
         Some(path) => Some(
             RejectFile::open(path).with_context(|| format!("cannot open {}", path.display()))?,
@@ -53,6 +54,23 @@ fn run(config: &Config) -> anyhow::Result<()> {
         say(&line);
     }
     Ok(())
+}
+
+fn handlers(config: &Config) -> anyhow::Result<Vec<Box<dyn Handler>>> {
+    let mut handlers: Vec<Box<dyn Handler>> = Vec::new();
+    let format = || Box::new(config.format.clone());
+    if config.console {
+        let out = Box::new(std::io::stdout());
+        let console = handler::console::Console::new("console", format(), config.verbose, out);
+        handlers.push(Box::new(console));
+    }
+    if let Some(path) = &config.file {
+        let file = handler::file::FileHandler::open("file", path, format(), config.verbose);
+        handlers.push(Box::new(
+            file.with_context(|| format!("cannot open {}", path.display()))?,
+        ));
+    }
+    Ok(handlers)
 }
 
 /// One line on standard error.

@@ -17,7 +17,8 @@ use signal_hook::iterator::Signals;
 
 use crate::config::Entrances;
 use crate::decode::{self, Decoder, Summary};
-use crate::dispatch::{Dispatcher, HandlerReport, Say};
+use crate::dispatch::{Dispatcher, HandlerReport};
+use crate::handler::Say;
 use crate::item::Item;
 use crate::receive::{BATCH, Receiving};
 

@@ -3,6 +3,10 @@
 //! This is the one place that knows in which order they count: what was typed, then the
 //! environment (both read by `cli.rs`), then the defaults. All problems are said at once.
 
+pub mod node;
+pub mod options;
+mod units;
+
 use std::path::PathBuf;
 
 use logbus_schemas::{Level, TopicFilter};
@@ -10,7 +14,7 @@ use logbus_schemas::{Level, TopicFilter};
 use logbus_broker::{Entrance, ListenConfig};
 
 use crate::cli::Cli;
-use crate::format::{self, Formatter};
+use crate::format::PercentFormat;
 
 /// Where messages come in; nothing at all means: find the bus or be it.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +37,7 @@ pub struct Config {
     /// Records below are not shown.
     pub level: Option<Level>,
     /// How a line looks.
-    pub format: Box<dyn Formatter>,
+    pub format: PercentFormat,
     /// The file to append to.
     pub file: Option<PathBuf>,
     /// Whether to write to standard output.
@@ -60,7 +64,7 @@ impl Config {
         let level = problems
             .each("--level", &level, |text| text.parse::<Level>())
             .pop();
-        let format = (format::PERCENT.parse)(&cli.format, cli.datefmt.as_deref());
+        let format = PercentFormat::parse(&cli.format, cli.datefmt.as_deref());
         let format = problems.check("--format", format);
         let max_message = problems.check("--max-message", parse_bytes(&cli.max_message));
         let (Some(format), Some(max_message), []) = (format, max_message, &problems.0[..]) else {
@@ -112,24 +116,9 @@ impl Problems {
     }
 }
 
-/// Reads `500`, `500KiB`, `16MiB`, `1GiB`, also with decimal `kB`, `MB`, `GB`.
 fn parse_bytes(text: &str) -> Result<usize, String> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let unit = match &text[digits..] {
-        "" | "B" => 1,
-        "KiB" | "K" | "k" => 1 << 10,
-        "MiB" | "M" => 1 << 20,
-        "GiB" | "G" => 1 << 30,
-        "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        _ => 0,
-    };
-    let size: Option<usize> = text[..digits].parse().ok();
-    size.and_then(|size| size.checked_mul(unit))
-        .filter(|size| *size > 0)
+    let size = units::bytes(text).and_then(|size| usize::try_from(size).ok());
+    size.filter(|size| *size > 0)
         .ok_or_else(|| format!("{text:?} is no size; write for example 500KiB or 16MiB"))
 }
 
@@ -209,12 +198,5 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert_eq!(error.lines().count(), 1);
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(parse_bytes("16MiB"), Ok(16 << 20));
-        assert_eq!(parse_bytes("5kB"), Ok(5000));
-        assert!(parse_bytes("0").is_err() && parse_bytes("lots").is_err());
     }
 }

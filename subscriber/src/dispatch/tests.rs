@@ -79,7 +79,7 @@ fn quiet() -> Say {
 
 fn batch(texts: &[&str]) -> Batch {
     let record = |text: &&str| {
-        Item::Record(Box::new(crate::item::Delivered {
+        Item::Record(std::sync::Arc::new(crate::item::Delivered {
             record: Record::new("a", 20, text),
             topic: Topic::new("a").unwrap(),
             origin: None,

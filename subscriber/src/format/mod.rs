@@ -1,7 +1,6 @@
 //! Formatters: how a record becomes text.
 //!
-//! A formatter is one file beside this one and one row in [`FORMATTERS`]. There is one so far,
-//! Python's `%` style. A formatter renders and nothing else: where the text goes, and what of it a
+//! A formatter is one file beside this one and one row in [`FORMATTERS`]. A formatter renders and nothing else: where the text goes, and what of it a
 //! terminal may see, is for handlers to decide.
 
 mod asctime;
@@ -12,6 +11,9 @@ use std::fmt;
 
 use logbus_schemas::Record;
 
+use crate::config::options::Form;
+use crate::item::Notice;
+
 pub use percent::{FormatError, PercentFormat};
 
 /// The format of console and file when nothing else is said.
@@ -21,33 +23,27 @@ pub const DEFAULT_FORMAT: &str = "%(asctime)s %(levelname)-8s %(name)s %(process
 pub trait Formatter: fmt::Debug + Send {
     /// Adds a record's text to `out`, without a last line feed. Every record has a text.
     fn format(&mut self, record: &Record, out: &mut String);
+    /// Adds a notice's text: as people read it between records, one line, although it quotes what
+    /// senders say of themselves. A format for programs makes a record of it.
+    fn notice(&mut self, notice: &Notice, out: &mut String) {
+        visible::on_one_line(&format!("-- {notice} --"), out);
+    }
     /// The same format for another handler.
     fn again(&self) -> Box<dyn Formatter>;
 }
 
-/// Compiles a format and, where times are to look otherwise than usual, theirs.
-pub type Parse = fn(&str, Option<&str>) -> Result<Box<dyn Formatter>, FormatError>;
-
-/// A style of formats.
-#[derive(Debug)]
+/// A kind of format.
 pub struct Row {
     /// Its name.
     pub name: &'static str,
     /// What it is like, in a line.
     pub summary: &'static str,
-    /// Compiles a format of this style.
-    pub parse: Parse,
+    /// How configurations name it, and its options.
+    pub forms: &'static [Form<Box<dyn Formatter>>],
 }
 
-/// Python's `%` style.
-pub const PERCENT: Row = Row {
-    name: "percent",
-    summary: "Python's % style, as %(levelname)-8s",
-    parse: |format, datefmt| Ok(Box::new(PercentFormat::parse(format, datefmt)?)),
-};
-
-/// Every style.
-pub const FORMATTERS: &[Row] = &[PERCENT];
+/// Every kind of format.
+pub const FORMATTERS: &[Row] = &[percent::ROW];
 
 impl Formatter for PercentFormat {
     fn format(&mut self, record: &Record, out: &mut String) {
@@ -65,12 +61,19 @@ impl Clone for Box<dyn Formatter> {
     }
 }
 
+/// The format of console and file when nothing else is said, compiled.
+pub(crate) fn default() -> Box<dyn Formatter> {
+    #[expect(clippy::expect_used, reason = "it is our own, and a test compiles it")]
+    let format = PercentFormat::parse(DEFAULT_FORMAT, None).expect("it can be compiled");
+    Box::new(format)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_style_has_a_name_of_its_own_and_gives_every_record_a_text() {
+    fn every_kind_has_a_name_of_its_own() {
         for (at, row) in FORMATTERS.iter().enumerate() {
             assert!(!row.summary.is_empty());
             assert!(
@@ -78,13 +81,17 @@ mod tests {
                 "{}",
                 row.name
             );
-            let mut first = (row.parse)(DEFAULT_FORMAT, None).unwrap();
-            for record in [Record::default(), Record::new("myapp", 20, "hello")] {
-                let (mut text, mut twin) = (String::new(), String::new());
-                first.format(&record, &mut text);
-                first.again().format(&record, &mut twin);
-                assert!(!text.is_empty() && text == twin, "{}: {text:?}", row.name);
-            }
+        }
+    }
+
+    #[test]
+    fn the_default_format_is_compiled_and_gives_every_record_a_text() {
+        assert!(PercentFormat::parse(DEFAULT_FORMAT, None).is_ok());
+        for record in [Record::default(), Record::new("myapp", 20, "hello")] {
+            let (mut text, mut twin) = (String::new(), String::new());
+            default().format(&record, &mut text);
+            default().again().format(&record, &mut twin);
+            assert!(!text.is_empty() && text == twin);
         }
     }
 }

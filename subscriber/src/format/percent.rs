@@ -13,6 +13,36 @@ use logbus_schemas::python::str_of;
 use logbus_schemas::{Record, Value};
 
 use super::asctime::Asctime;
+use super::{DEFAULT_FORMAT, Row};
+use crate::config::options::{Form, Kind, parameter};
+
+pub(super) const ROW: Row = Row {
+    name: "percent",
+    summary: "Python's % style, as %(levelname)-8s",
+    forms: &[Form {
+        class: "percent",
+        parameters: &[
+            parameter(
+                "format",
+                Kind::Text,
+                "the format, as %(levelname)-8s %(message)s",
+            ),
+            parameter("datefmt", Kind::Text, "how %(asctime)s looks, for strftime"),
+        ],
+        read: |options| {
+            let format = options.text("format");
+            let datefmt = options.text("datefmt");
+            let format = format.as_deref().unwrap_or(DEFAULT_FORMAT);
+            match PercentFormat::parse(format, datefmt.as_deref()) {
+                Ok(format) => Some(Box::new(format)),
+                Err(error) => {
+                    options.wrong("format", error);
+                    None
+                }
+            }
+        },
+    }],
+};
 
 /// A compiled format.
 #[derive(Debug, Clone)]

@@ -12,29 +12,31 @@
 
 use std::io::Write;
 
-use super::{Fault, Handler, Row, is_shown, notice_text};
-use crate::config::Config;
-use crate::format::{Formatter, visible};
+use super::{Fault, Handler, Row, Setting, render};
+use crate::config::options::Form;
+use crate::format::{self, Formatter, visible};
 use crate::item::Item;
 
 pub(super) const ROW: Row = Row {
     name: "console",
     summary: "one line a record on standard output",
-    build: |config: &Config| {
-        if !config.console {
-            return Ok(None);
-        }
-        let out = Box::new(std::io::stdout());
-        Ok(Some(Box::new(Console::new(
-            config.format.clone(),
-            config.verbose,
-            out,
-        ))))
-    },
+    forms: &[Form {
+        class: "console",
+        parameters: &[],
+        read: |_| {
+            Some(Box::new(|setting: Setting| {
+                let format = setting.formatter.unwrap_or_else(format::default);
+                let out = Box::new(std::io::stdout());
+                let console = Console::new(&setting.name, format, setting.verbose, out);
+                Ok(Box::new(console) as Box<dyn Handler>)
+            }))
+        },
+    }],
 };
 
 /// The handler; see the head of this file.
 pub struct Console {
+    name: String,
     format: Box<dyn Formatter>,
     verbose: bool,
     out: Box<dyn Write + Send>,
@@ -44,8 +46,14 @@ pub struct Console {
 
 impl Console {
     /// A console that writes to `out`.
-    pub fn new(format: Box<dyn Formatter>, verbose: bool, out: Box<dyn Write + Send>) -> Self {
+    pub fn new(
+        name: &str,
+        format: Box<dyn Formatter>,
+        verbose: bool,
+        out: Box<dyn Write + Send>,
+    ) -> Self {
         Self {
+            name: name.to_owned(),
             format,
             verbose,
             out,
@@ -57,19 +65,15 @@ impl Console {
 
 impl Handler for Console {
     fn name(&self) -> &str {
-        ROW.name
+        &self.name
     }
 
     fn emit(&mut self, batch: &[Item]) -> Result<(), Fault> {
         self.text.clear();
         for item in batch {
             self.line.clear();
-            match item {
-                Item::Record(delivered) => self.format.format(&delivered.record, &mut self.line),
-                Item::Notice(notice) if is_shown(notice, self.verbose) => {
-                    self.line.push_str(&notice_text(notice));
-                }
-                Item::Notice(_) => continue,
+            if !render(&mut *self.format, item, self.verbose, &mut self.line) {
+                continue;
             }
             visible::on_lines(&self.line, &mut self.text);
             self.text.push('\n');

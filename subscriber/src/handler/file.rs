@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use self::backlog::Backlog;
-use super::{Fault, Handler, Row, is_shown, notice_text};
-use crate::config::Config;
-use crate::format::Formatter;
+use super::{Fault, Handler, Row, Setting, render};
+use crate::config::options::{Form, Kind, parameter};
+use crate::format::{self, Formatter};
 use crate::item::{Item, Notice};
 
 /// Bytes that are kept while the file cannot be written.
@@ -30,18 +30,28 @@ const WRITE_AT: usize = 256 << 10;
 pub(super) const ROW: Row = Row {
     name: "file",
     summary: "appends whole lines to a file",
-    build: |config: &Config| {
-        let Some(path) = &config.file else {
-            return Ok(None);
-        };
-        let handler = FileHandler::open(path, config.format.clone(), config.verbose)
-            .with_context(|| cannot_open(path))?;
-        Ok(Some(Box::new(handler)))
-    },
+    forms: &[Form {
+        class: "file",
+        parameters: &[parameter(
+            "path",
+            Kind::Text,
+            "the file; its directory must exist",
+        )],
+        read: |options| {
+            let path = options.required_path("path")?;
+            Some(Box::new(move |setting: Setting| {
+                let format = setting.formatter.unwrap_or_else(format::default);
+                let handler = FileHandler::open(&setting.name, &path, format, setting.verbose)
+                    .with_context(|| cannot_open(&path))?;
+                Ok(Box::new(handler) as Box<dyn Handler>)
+            }))
+        },
+    }],
 };
 
 /// The handler; see the head of this file.
 pub struct FileHandler {
+    name: String,
     path: PathBuf,
     file: File,
     format: Box<dyn Formatter>,
@@ -57,8 +67,14 @@ pub struct FileHandler {
 
 impl FileHandler {
     /// Opens the file, or makes it.
-    pub fn open(path: &Path, format: Box<dyn Formatter>, verbose: bool) -> io::Result<Self> {
+    pub fn open(
+        name: &str,
+        path: &Path,
+        format: Box<dyn Formatter>,
+        verbose: bool,
+    ) -> io::Result<Self> {
         Ok(Self {
+            name: name.to_owned(),
             path: path.to_owned(),
             file: append_to(path)?,
             format,
@@ -93,7 +109,9 @@ impl FileHandler {
             return true;
         }
         let records = self.untold;
-        let line = notice_text(&Notice::Unwritten { records });
+        let mut line = String::new();
+        self.format
+            .notice(&Notice::Unwritten { records }, &mut line);
         let is_told = self
             .backlog
             .push(&line, false, MAX_KEPT.saturating_sub(more));
@@ -176,18 +194,14 @@ fn cannot_open(path: &Path) -> String {
 
 impl Handler for FileHandler {
     fn name(&self) -> &str {
-        ROW.name
+        &self.name
     }
 
     fn emit(&mut self, batch: &[Item]) -> Result<(), Fault> {
         for item in batch {
             self.line.clear();
-            match item {
-                Item::Record(delivered) => self.format.format(&delivered.record, &mut self.line),
-                Item::Notice(notice) if is_shown(notice, self.verbose) => {
-                    self.line.push_str(&notice_text(notice));
-                }
-                Item::Notice(_) => continue,
+            if !render(&mut *self.format, item, self.verbose, &mut self.line) {
+                continue;
             }
             self.keep(matches!(item, Item::Record(_)));
         }

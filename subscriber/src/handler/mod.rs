@@ -8,9 +8,10 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
-use crate::config::Config;
-use crate::format::visible;
+use crate::config::options::Form;
+use crate::format::Formatter;
 use crate::item::{Item, Notice};
 
 pub mod console;
@@ -64,39 +65,51 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Says what an operator should know.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What every handler is given beside its own options.
+pub struct Setting {
+    /// What it is called.
+    pub name: String,
+    /// The formatter that the configuration gives it.
+    pub formatter: Option<Box<dyn Formatter>>,
+    /// Whether joins and ends of senders are wanted, too.
+    pub verbose: bool,
+    /// For what it has to say while it runs.
+    pub say: Say,
+}
+
+/// Makes a handler whose options have been read: opens its file, makes its connections. An error
+/// says in one line what cannot be had and what to do.
+pub type Opener = Box<dyn FnOnce(Setting) -> anyhow::Result<Box<dyn Handler>> + Send>;
+
 /// A kind of handler.
 pub struct Row {
     /// Its name.
     pub name: &'static str,
     /// What it does, in a line.
     pub summary: &'static str,
-    /// Makes one, if the configuration asks for it.
-    pub build: fn(&Config) -> anyhow::Result<Option<Box<dyn Handler>>>,
+    /// How configurations name it, and its options. Reading them opens nothing.
+    pub forms: &'static [Form<Opener>],
 }
 
 /// Every kind of handler.
 pub const HANDLERS: &[Row] = &[console::ROW, file::ROW];
-
-/// Every handler that the configuration asks for.
-pub fn build_all(config: &Config) -> anyhow::Result<Vec<Box<dyn Handler>>> {
-    let mut handlers = Vec::new();
-    for row in HANDLERS {
-        handlers.extend((row.build)(config)?);
-    }
-    Ok(handlers)
-}
 
 /// Whether a notice stands between the records, or only where joins and ends are asked for.
 fn is_shown(notice: &Notice, verbose: bool) -> bool {
     verbose || !notice.is_routine()
 }
 
-/// A notice as it stands between records: one line, although it quotes what senders say of
-/// themselves.
-fn notice_text(notice: &Notice) -> String {
-    let mut text = String::new();
-    visible::on_one_line(&format!("-- {notice} --"), &mut text);
-    text
+/// Adds what `formatter` makes of an item; `false` for a notice that is not shown here.
+fn render(formatter: &mut dyn Formatter, item: &Item, verbose: bool, out: &mut String) -> bool {
+    match item {
+        Item::Record(delivered) => formatter.format(&delivered.record, out),
+        Item::Notice(notice) if is_shown(notice, verbose) => formatter.notice(notice, out),
+        Item::Notice(_) => return false,
+    }
+    true
 }
 
 #[cfg(test)]

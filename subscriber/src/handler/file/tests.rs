@@ -6,13 +6,13 @@ use crate::item::Delivered;
 use logbus_schemas::{Record, Topic};
 
 fn handler(path: &Path) -> FileHandler {
-    let format = (format::PERCENT.parse)("%(message)s", None).unwrap();
-    FileHandler::open(path, format, false).unwrap()
+    let format = format::PercentFormat::parse("%(message)s", None).unwrap();
+    FileHandler::open("file", path, Box::new(format), false).unwrap()
 }
 
 fn record(text: &str) -> Item {
     let (record, topic) = (Record::new("a", 20, text), Topic::new("a").unwrap());
-    Item::Record(Box::new(Delivered {
+    Item::Record(std::sync::Arc::new(Delivered {
         record,
         topic,
         origin: None,

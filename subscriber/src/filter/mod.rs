@@ -1,0 +1,39 @@
+//! Filters: which records go on, and what is added to them.
+//!
+//! A filter is one file beside this one and one row in [`FILTERS`]. Filters stand at loggers and at
+//! handlers, as in Python. One that holds records back on purpose, to spare the reader, says how
+//! many ([`Notice::HeldBack`]). A filter may change the record: what is behind it sees the change,
+//! other handlers do not.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::options::Form;
+use crate::item::{Delivered, Notice};
+
+/// A filter. It is used by one thread; each place where it stands has its own.
+pub trait Filter: fmt::Debug + Send {
+    /// Whether a record goes on. What there is to say of records before it goes to `notices`.
+    /// `now` is in ns since 1970-01-01 00:00 UTC.
+    fn pass(&mut self, delivered: &mut Arc<Delivered>, now: u64, notices: &mut Vec<Notice>)
+    -> bool;
+
+    /// Called about once a second, and at the end with [`u64::MAX`]: says what only time shows.
+    fn tick(&mut self, _now: u64, _notices: &mut Vec<Notice>) {}
+
+    /// The same filter for another place, with nothing remembered.
+    fn again(&self) -> Box<dyn Filter>;
+}
+
+/// A kind of filter.
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// How configurations name it, and its options.
+    pub forms: &'static [Form<Box<dyn Filter>>],
+}
+
+/// Every kind of filter.
+pub const FILTERS: &[Row] = &[];
