@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use logbus_broker::ApiKey;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +13,9 @@ Examples:
   logsub --connect tcp://web1:5557 --connect nng+tcp://web2:13233
   logsub --listen seq+http://127.0.0.1:5341
   logsub --bind tcp://*:5556 --no-console --file all.log --stats
+  logsub --file all.log --rotate-size 10MiB --keep 5 --seq http://127.0.0.1:5341
+  logsub --config logging.yaml        the handlers and loggers of a Python logging configuration
+  logsub check-config logging.yaml    everything that is wrong with it, with line and column
 
 Exit codes:
   0 done   1 could not start   2 wrong usage   130 interrupted twice";
@@ -22,11 +24,60 @@ Exit codes:
 ///
 /// With no endpoint, logsub connects to the bus on this machine if there is one; else it is the
 /// bus itself, for publishers and for other subscribers.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "logsub", version, after_help = EXAMPLES, max_term_width = 100)]
 // Of a flag that is given twice the last one counts; lists grow.
-#[command(args_override_self = true)]
+#[command(args_override_self = true, args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    /// What to do in place of receiving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Read handlers, loggers and settings from this file: YAML, JSON, TOML or INI
+    ///
+    /// The shape is that of Python's logging.config, dictConfig or fileConfig, so the file that
+    /// the workers had will do. Flags come before files. SIGHUP reads the files again.
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "LOGSUB_CONFIG",
+        hide_env_values = true,
+        value_delimiter = ',',
+        help_heading = "Configuration"
+    )]
+    pub config: Vec<PathBuf>,
+
+    /// Leave out handlers, formatters and filters of classes that are not built in
+    #[arg(
+        long,
+        env = "LOGSUB_LENIENT",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Configuration"
+    )]
+    pub lenient: bool,
+
+    /// Read the configuration again whenever its files change
+    #[arg(
+        long,
+        env = "LOGSUB_WATCH",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Configuration"
+    )]
+    pub watch: bool,
+
+    /// Print the configuration as it was understood, without its secrets, and end
+    #[arg(
+        long,
+        env = "LOGSUB_PRINT_CONFIG",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Configuration"
+    )]
+    pub print_config: bool,
+
     /// Topics to show, each with everything below it; all when not given
     #[arg(
         short,
@@ -80,7 +131,7 @@ pub struct Cli {
         hide_env_values = true,
         help_heading = "Bus"
     )]
-    pub listen_api_key: Option<ApiKey>,
+    pub listen_api_key: Option<String>,
 
     /// Connect to a broker here, or to a publisher that listens
     #[arg(
@@ -93,16 +144,15 @@ pub struct Cli {
     #[arg(help_heading = "Bus")]
     pub connect: Vec<String>,
 
-    /// Bytes of the largest message that is read, as 500KiB or 16MiB
+    /// Bytes of the largest message that is read, as 500KiB; 16MiB when not given
     #[arg(
         long,
         value_name = "BYTES",
-        default_value = "16MiB",
         env = "LOGSUB_MAX_MESSAGE",
         hide_env_values = true
     )]
     #[arg(help_heading = "Bus")]
-    pub max_message: String,
+    pub max_message: Option<String>,
 
     /// Keep messages that cannot be read in this file, a JSON object a line
     #[arg(
@@ -125,13 +175,19 @@ pub struct Cli {
     )]
     pub level: Option<String>,
 
-    /// How a line looks, in Python's % style
+    /// How a line looks, in Python's % style; or json, clef, logfmt, gelf
     ///
     /// Every attribute of Python's LogRecord and every extra has its place, as %(levelname)-8s;
-    /// what a record does not have shows as "-".
-    #[arg(long, value_name = "FORMAT", default_value = crate::format::DEFAULT_FORMAT)]
-    #[arg(env = "LOGSUB_FORMAT", hide_env_values = true, help_heading = "Output")]
-    pub format: String,
+    /// what a record does not have shows as "-". When not given it is
+    /// "%(asctime)s %(levelname)-8s %(name)s %(process)s %(message)s".
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "LOGSUB_FORMAT",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    pub format: Option<String>,
 
     /// How %(asctime)s looks, for strftime; Python's default when not given
     #[arg(
@@ -152,6 +208,56 @@ pub struct Cli {
         help_heading = "Output"
     )]
     pub file: Option<PathBuf>,
+
+    /// Begin a new file before this one grows beyond so many bytes, as 10MiB
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "LOGSUB_ROTATE_SIZE",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    pub rotate_size: Option<String>,
+
+    /// Begin a new file at such times: S, M, H, D, W0 to W6 (Monday is 0) or midnight
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "LOGSUB_ROTATE_WHEN",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    pub rotate_when: Option<String>,
+
+    /// Keep so many files beside the one that is written
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "LOGSUB_KEEP",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    pub keep: Option<u32>,
+
+    /// Send to this Seq server, as http://seq:5341; what it does not take yet waits on disk
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LOGSUB_SEQ",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    pub seq: Option<String>,
+
+    /// The file with the API key that the Seq server is shown
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "LOGSUB_SEQ_API_KEY_FILE",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
+    pub seq_api_key_file: Option<PathBuf>,
 
     /// Write nothing to standard output
     #[arg(
@@ -183,4 +289,18 @@ pub struct Cli {
         help_heading = "Output"
     )]
     pub verbose: bool,
+}
+
+/// What `logsub` does besides receiving.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// Say everything that is wrong with configuration files, and end with 2 if anything is
+    CheckConfig {
+        /// The files, read one after the other
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Classes that are not built in are warnings
+        #[arg(long)]
+        lenient: bool,
+    },
 }

@@ -1,322 +1,259 @@
-//! One stream to every handler: a bounded queue and a thread for each.
+//! Which handlers get a record: the tree of loggers, by Python's rules.
 //!
-//! `dispatch` never waits. A handler that is slow loses batches of its own queue only, and is told
-//! how many records those held at the place where they are missing. A handler is flushed when its
-//! stream pauses and at least once a second. To the record,
-//! `dispatched = written + skipped + failed` for every handler. The next step is `handler/`.
+//! A record is judged where its logger stands, as `Logger.handle` and `Logger.callHandlers` do
+//! (docs.python.org/3/library/logging.html#logger-objects): by the level of the nearest logger
+//! that has one, from its own up to the root, and by the filters of its own logger alone. It then
+//! goes to the handlers of its logger and of every logger above it, up to the first that does not
+//! propagate. There is no handler of last resort: what no handler wants is counted. Notices go to
+//! every handler that some logger has. The next step is `lane.rs`.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use compact_str::CompactString;
+use logbus_schemas::Level;
 
-use crate::handler::{Fault, Handler, Say};
-use crate::item::{Batch, Item, Notice};
+use crate::filter::Sieve;
+use crate::item::{Batch, Item};
+use crate::lane::Outlet;
 
-/// Items that may wait for one handler, the batch that it works on included. A larger batch is
-/// taken when nothing else waits.
-const QUEUE: usize = 65_536;
-/// A handler is flushed at least this often.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// The least time between two complaints about one handler.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
-/// How long all handlers together may take to write what is queued when the program ends.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// Names whose way is remembered; a stream with more begins anew.
+const MAX_ROUTES: usize = 10_000;
+/// The set of all handlers that some logger has.
+const ALL: usize = 0;
 
-/// What a handler did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HandlerReport {
-    /// Its name.
-    pub name: String,
-    /// Records it wrote.
-    pub written: u64,
-    /// Records it had no room for.
-    pub skipped: u64,
-    /// Records it could not write.
-    pub failed: u64,
+/// A logger as it is configured.
+#[derive(Debug)]
+pub struct Logger {
+    /// Its level; none means that the logger above it decides.
+    pub level: Option<Level>,
+    /// Asked about records of this very logger. The sieve's own level is not used.
+    pub filters: Sieve,
+    /// Its handlers, as places in the list that the dispatcher has.
+    pub handlers: Vec<usize>,
+    /// Whether the handlers of the loggers above it get its records, too.
+    pub propagate: bool,
+    /// Whether records of this very logger go nowhere.
+    pub disabled: bool,
 }
 
-/// Every handler with its queue.
+impl Default for Logger {
+    fn default() -> Self {
+        Self {
+            level: None,
+            filters: Sieve::default(),
+            handlers: Vec::new(),
+            propagate: true,
+            disabled: false,
+        }
+    }
+}
+
+/// What went to no handler.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Records that their logger's level or filters kept back.
+    pub filtered: u64,
+    /// Records whose loggers have no handler.
+    pub unhandled: u64,
+}
+
+/// The tree of loggers with the ways into the lanes.
 pub struct Dispatcher {
-    lanes: Vec<Lane>,
-    say: Say,
+    /// The root is at 0.
+    loggers: Vec<Logger>,
+    places: HashMap<CompactString, usize>,
+    outlets: Vec<Outlet>,
+    routes: HashMap<CompactString, Route>,
+    /// Sets of handlers: how often each is in it. One that a logger shares with a logger above it
+    /// gets a record twice, as in Python.
+    sets: Vec<Vec<usize>>,
+    undelivered: Undelivered,
 }
 
-/// A handler's queue, and what is known of its thread.
-struct Lane {
-    name: String,
-    room: usize,
-    queue: Sender<Load>,
-    shared: Arc<Shared>,
-    /// Closed when the thread is over.
-    over: Receiver<Infallible>,
-}
-
-/// What is shared with a handler's thread.
-#[derive(Default)]
-struct Shared {
-    /// Items in the queue and in the handler's hands.
-    waiting: AtomicUsize,
-    /// Records that found the queue full and were not told of yet.
-    untold: AtomicU64,
-    /// Records that found the queue full.
-    skipped: AtomicU64,
-    /// Records that did not.
-    accepted: AtomicU64,
-    written: AtomicU64,
-    reopen: AtomicBool,
-    ended: AtomicBool,
-}
-
-/// A batch in a queue, with the number of records that are missing before it.
-struct Load {
-    skipped: u64,
-    batch: Batch,
+/// What the tree says of a logger's name.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    level: Level,
+    /// The logger of just this name, when it is configured and has something to say.
+    own: Option<usize>,
+    /// Who gets its records: a place among the sets.
+    set: usize,
 }
 
 impl Dispatcher {
-    /// Starts a thread for each handler.
-    pub fn start(handlers: Vec<Box<dyn Handler>>, say: &Say) -> std::io::Result<Self> {
-        Self::with_queues(handlers, say, QUEUE)
-    }
-
-    fn with_queues(
-        handlers: Vec<Box<dyn Handler>>,
-        say: &Say,
-        room: usize,
-    ) -> std::io::Result<Self> {
-        let lanes = handlers
-            .into_iter()
-            .map(|handler| Lane::start(handler, say.clone(), room));
-        Ok(Self {
-            lanes: lanes.collect::<Result<_, _>>()?,
-            say: say.clone(),
-        })
-    }
-
-    /// Hands a batch to every handler. Never waits. To be called from one thread at a time.
-    pub fn dispatch(&self, batch: &Batch) {
-        for lane in &self.lanes {
-            lane.offer(batch);
+    /// A tree with this root and these loggers, over these handlers.
+    pub fn new(root: Logger, loggers: Vec<(String, Logger)>, outlets: Vec<Outlet>) -> Self {
+        let mut attached = vec![0; outlets.len()];
+        let all = loggers.iter().map(|(_, logger)| logger).chain([&root]);
+        for handler in all.flat_map(|logger| &logger.handlers) {
+            attached[*handler] = 1;
         }
+        let mut tree = Self {
+            loggers: vec![root],
+            places: HashMap::new(),
+            sets: vec![attached],
+            outlets,
+            routes: HashMap::new(),
+            undelivered: Undelivered::default(),
+        };
+        for (name, logger) in loggers {
+            tree.places.insert(name.into(), tree.loggers.len());
+            tree.loggers.push(logger);
+        }
+        tree
     }
 
-    /// Asks every handler to open its file anew.
-    pub fn reopen(&self) {
-        for lane in &self.lanes {
-            lane.shared.reopen.store(true, Ordering::Relaxed);
+    /// A tree of nothing but a root that gives everything to every handler.
+    pub fn plain(outlets: Vec<Outlet>) -> Self {
+        let root = Logger {
+            handlers: (0..outlets.len()).collect(),
+            ..Logger::default()
+        };
+        Self::new(root, Vec::new(), outlets)
+    }
+
+    /// Hands items to the handlers that should have them. Never waits. `now` is in ns since
+    /// 1970-01-01 00:00 UTC.
+    pub fn dispatch(&mut self, items: Vec<Item>, now: u64) {
+        let (mut routed, mut sets) = (Vec::with_capacity(items.len()), Vec::new());
+        let mut notices = Vec::new();
+        for mut item in items {
+            let mut set = ALL;
+            if let Item::Record(delivered) = &mut item {
+                let route = self.route(delivered.record.name().unwrap_or_default());
+                let logger = route.own.and_then(|place| self.loggers.get_mut(place));
+                let is_wanted = delivered
+                    .record
+                    .level()
+                    .is_none_or(|level| level >= route.level)
+                    && logger.is_none_or(|logger| {
+                        !logger.disabled && logger.filters.pass(delivered, now, &mut notices)
+                    });
+                for notice in notices.drain(..) {
+                    routed.push(Item::Notice(notice));
+                    sets.push(route.set);
+                }
+                if !is_wanted {
+                    self.undelivered.filtered += 1;
+                    continue;
+                }
+                if self.sets[route.set].iter().all(|times| *times == 0) {
+                    self.undelivered.unhandled += 1;
+                    continue;
+                }
+                set = route.set;
+            }
+            routed.push(item);
+            sets.push(set);
         }
+        self.hand_over(routed, &sets);
+    }
+
+    /// Lets filters say what only time shows.
+    pub fn tick(&mut self, now: u64) {
+        let mut notices = Vec::new();
+        for logger in &mut self.loggers {
+            logger.filters.tick(now, &mut notices);
+        }
+        let items: Vec<Item> = notices.into_iter().map(Item::Notice).collect();
+        self.hand_over(items, &[]);
     }
 
     /// Whether every handler has ended, because nobody reads what they write.
     pub fn has_ended(&self) -> bool {
-        !self.lanes.is_empty() && self.lanes.iter().all(Lane::has_ended)
+        !self.outlets.is_empty() && self.outlets.iter().all(Outlet::has_ended)
     }
 
-    /// Lets every handler write what is queued, and closes it; a handler that stands still is not
-    /// waited for longer than five seconds.
-    pub fn close(self) -> Vec<HandlerReport> {
-        self.close_within(CLOSE_WITHIN)
+    /// What went to no handler so far.
+    pub fn undelivered(&self) -> Undelivered {
+        self.undelivered
     }
 
-    /// The same, with another bound.
-    pub fn close_within(self, longest: Duration) -> Vec<HandlerReport> {
-        let deadline = Instant::now() + longest;
-        let Self { lanes, say } = self;
-        // Closed queues are how the threads end; closing all of them first lets all end at once.
-        let closed = lanes.into_iter().map(Lane::close).collect::<Vec<_>>();
-        closed
-            .iter()
-            .map(|closed| closed.wait(deadline, longest, &say))
-            .collect()
+    /// Takes over the count of the tree before this one.
+    pub fn succeed(&mut self, previous: &Dispatcher) {
+        self.undelivered = previous.undelivered;
     }
-}
 
-fn records(batch: &[Item]) -> u64 {
-    batch
-        .iter()
-        .filter(|item| matches!(item, Item::Record(_)))
-        .count() as u64
-}
+    /// Offers each handler its part; an item without a set is for all.
+    fn hand_over(&self, items: Vec<Item>, sets: &[usize]) {
+        if items.is_empty() {
+            return;
+        }
+        let whole: Batch = items.into();
+        for (handler, outlet) in self.outlets.iter().enumerate() {
+            let times = |at: usize| {
+                let set = sets.get(at).copied().unwrap_or(ALL);
+                self.sets[set][handler]
+            };
+            if (0..whole.len()).all(|at| times(at) == 1) {
+                outlet.offer(&whole);
+                continue;
+            }
+            let part = whole.iter().enumerate();
+            let part: Batch = part
+                .flat_map(|(at, item)| std::iter::repeat_n(item, times(at)).cloned())
+                .collect();
+            if !part.is_empty() {
+                outlet.offer(&part);
+            }
+        }
+    }
 
-impl Lane {
-    fn start(handler: Box<dyn Handler>, say: Say, room: usize) -> std::io::Result<Self> {
-        let (queue, loads) = unbounded();
-        let (over_in, over) = bounded(0);
-        let (name, shared) = (handler.name().to_owned(), Arc::<Shared>::default());
-        let runner = Runner {
-            name: name.clone(),
-            handler,
-            shared: shared.clone(),
-            say,
-            complained: None,
-            _over: over_in,
+    fn route(&mut self, name: &str) -> Route {
+        if let Some(route) = self.routes.get(name) {
+            return *route;
+        }
+        let route = self.find_route(name);
+        if self.routes.len() >= MAX_ROUTES {
+            self.routes.clear();
+        }
+        self.routes.insert(name.into(), route);
+        route
+    }
+
+    fn find_route(&mut self, name: &str) -> Route {
+        let (mut level, mut members) = (None, vec![0; self.outlets.len()]);
+        let mut is_reached = true;
+        for place in self.lineage(name) {
+            let logger = &self.loggers[place];
+            level = level.or(logger.level.filter(|level| *level != Level::NOTSET));
+            if is_reached {
+                for handler in &logger.handlers {
+                    members[*handler] += 1;
+                }
+                is_reached = logger.propagate;
+            }
+        }
+        let own = match name {
+            "" | "root" => Some(0),
+            name => self.places.get(name).copied(),
         };
-        std::thread::Builder::new()
-            .name(format!("logsub-{name}"))
-            .spawn(move || runner.run(&loads))?;
-        Ok(Self {
-            name,
-            room,
-            queue,
-            shared,
-            over,
+        Route {
+            level: level.unwrap_or(Level::NOTSET),
+            own: own.filter(|place| {
+                let logger = &self.loggers[*place];
+                logger.disabled || !logger.filters.is_open()
+            }),
+            set: self.set_of(members),
+        }
+    }
+
+    /// The configured loggers from a name upwards, the root last.
+    fn lineage(&self, name: &str) -> Vec<usize> {
+        let ends = name.rmatch_indices('.').map(|(at, _)| at);
+        let names = std::iter::once(name.len())
+            .chain(ends)
+            .map(|end| &name[..end]);
+        let places = names.filter_map(|name| self.places.get(name).copied());
+        places.chain([0]).collect()
+    }
+
+    fn set_of(&mut self, members: Vec<usize>) -> usize {
+        let known = self.sets.iter().position(|set| *set == members);
+        known.unwrap_or_else(|| {
+            self.sets.push(members);
+            self.sets.len() - 1
         })
-    }
-
-    fn offer(&self, batch: &Batch) {
-        let (count, shared) = (records(batch), &self.shared);
-        let waiting = shared.waiting.load(Ordering::Acquire);
-        if waiting > 0 && waiting + batch.len() > self.room {
-            shared.skipped.fetch_add(count, Ordering::Relaxed);
-            shared.untold.fetch_add(count, Ordering::Release);
-            return;
-        }
-        shared.accepted.fetch_add(count, Ordering::Relaxed);
-        if self.has_ended() {
-            return;
-        }
-        shared.waiting.fetch_add(batch.len(), Ordering::Relaxed);
-        let skipped = shared.untold.swap(0, Ordering::Acquire);
-        let batch = batch.clone();
-        if self.queue.send(Load { skipped, batch }).is_err() {
-            // The thread panicked, and has said so.
-            shared.ended.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.shared.ended.load(Ordering::Relaxed)
-    }
-
-    fn close(self) -> Closed {
-        let Self {
-            name, shared, over, ..
-        } = self;
-        Closed { name, shared, over }
-    }
-}
-
-/// A lane whose queue takes nothing more.
-struct Closed {
-    name: String,
-    shared: Arc<Shared>,
-    over: Receiver<Infallible>,
-}
-
-impl Closed {
-    fn wait(&self, deadline: Instant, longest: Duration, say: &Say) -> HandlerReport {
-        let is_late = self.over.recv_deadline(deadline) == Err(RecvTimeoutError::Timeout);
-        let written = self.shared.written.load(Ordering::Acquire);
-        let accepted = self.shared.accepted.load(Ordering::Relaxed);
-        let report = HandlerReport {
-            name: self.name.clone(),
-            written,
-            skipped: self.shared.skipped.load(Ordering::Relaxed),
-            failed: accepted.saturating_sub(written),
-        };
-        if is_late {
-            say(&format!(
-                "{}: not finished within {longest:?}: {} records not written",
-                report.name, report.failed
-            ));
-        }
-        report
-    }
-}
-
-/// A handler's thread.
-struct Runner {
-    name: String,
-    handler: Box<dyn Handler>,
-    shared: Arc<Shared>,
-    say: Say,
-    complained: Option<Instant>,
-    /// Dropped last of all, also when the handler panics.
-    _over: Sender<Infallible>,
-}
-
-impl Runner {
-    fn run(mut self, loads: &Receiver<Load>) {
-        let mut flushed = Instant::now();
-        loop {
-            if self.shared.reopen.swap(false, Ordering::Relaxed) {
-                self.call(|handler| handler.reopen());
-            }
-            match loads.recv_timeout(FLUSH_EVERY.saturating_sub(flushed.elapsed())) {
-                Ok(load) => self.take(&load),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            let is_pause = loads.is_empty();
-            if is_pause {
-                self.tell_what_was_skipped();
-            }
-            if is_pause || flushed.elapsed() >= FLUSH_EVERY {
-                self.call(|handler| handler.flush());
-                flushed = Instant::now();
-            }
-        }
-        self.tell_what_was_skipped();
-        let result = self.handler.close();
-        self.judge(result);
-        // These were taken for written when they were taken in.
-        let dropped = self.handler.dropped();
-        self.shared.written.fetch_sub(dropped, Ordering::Release);
-    }
-
-    fn take(&mut self, load: &Load) {
-        if load.skipped > 0 {
-            self.tell(load.skipped);
-        }
-        if self.call(|handler| handler.emit(&load.batch)) {
-            let count = records(&load.batch);
-            self.shared.written.fetch_add(count, Ordering::Release);
-        }
-        let length = load.batch.len();
-        self.shared.waiting.fetch_sub(length, Ordering::Release);
-    }
-
-    /// Where nothing waits any more, what was skipped is missing at just this place.
-    fn tell_what_was_skipped(&mut self) {
-        let records = self.shared.untold.swap(0, Ordering::Acquire);
-        if records > 0 {
-            self.tell(records);
-        }
-    }
-
-    fn tell(&mut self, records: u64) {
-        self.call(|handler| handler.emit(&[Item::Notice(Notice::Behind { records })]));
-    }
-
-    /// Calls the handler unless it has ended; says whether that went well.
-    fn call(&mut self, what: impl FnOnce(&mut dyn Handler) -> Result<(), Fault>) -> bool {
-        if self.shared.ended.load(Ordering::Relaxed) {
-            return false;
-        }
-        let result = what(&mut *self.handler);
-        self.judge(result)
-    }
-
-    fn judge(&mut self, result: Result<(), Fault>) -> bool {
-        match result {
-            Ok(()) => return true,
-            Err(Fault::Ended) => self.shared.ended.store(true, Ordering::Relaxed),
-            Err(Fault::Io(error)) => self.complain(&error),
-        }
-        false
-    }
-
-    fn complain(&mut self, error: &std::io::Error) {
-        if self
-            .complained
-            .is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY)
-        {
-            self.complained = Some(Instant::now());
-            (self.say)(&format!("{}: {error}", self.name));
-        }
     }
 }
 

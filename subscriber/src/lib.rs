@@ -2,9 +2,10 @@
 //!
 //! A message's way through this crate, one file a step: `receive.rs` takes it off the socket
 //! (`attach.rs` has found the bus, or is it), `decode.rs` makes records and notices of it,
-//! `dispatch.rs` hands them to every handler's own queue, `format/` renders them and `handler/`
-//! writes them. Between the steps are bounded queues, so that a slow handler never holds up the
-//! receiver; what does not fit is counted and told.
+//! `dispatch.rs` finds the handlers that should have them, `lane.rs` is a handler's own queue with
+//! its level and filters, `format/` renders them and `handler/` writes them. Between the steps are
+//! bounded queues, so that a slow handler never holds up the receiver; what does not fit is
+//! counted and told.
 
 pub mod cli;
 pub mod config;
@@ -13,8 +14,10 @@ pub mod receive;
 pub mod item;
 pub mod decode;
 pub mod dispatch;
+pub mod lane;
 pub mod filter;
 pub mod format;
 pub mod handler;
 pub mod stats;
+pub mod install;
 pub mod pipeline;

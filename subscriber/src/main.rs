@@ -7,74 +7,140 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use logbus_broker::RejectFile;
-use logbus_subscriber::cli::Cli;
+use logbus_subscriber::cli::{Cli, Command};
 use logbus_subscriber::config::Config;
-use logbus_subscriber::dispatch::Dispatcher;
-use logbus_subscriber::handler::{Handler, Say};
-use logbus_subscriber::pipeline::Pipeline;
-use logbus_subscriber::{decode, handler, stats};
+use logbus_subscriber::config::watch::Watch;
+use logbus_subscriber::handler::Say;
+use logbus_subscriber::pipeline::{Event, Pipeline};
+use logbus_subscriber::{config, decode, stats};
+
+/// How often files are looked at that are watched.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// For ever, nearly.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 fn main() -> ExitCode {
-    let config = match Config::resolve(Cli::parse()) {
+    let cli = Cli::parse();
+    if let Some(Command::CheckConfig { files, lenient }) = &cli.command {
+        return check(files, *lenient);
+    }
+    let config = match Config::resolve(&cli) {
         Ok(config) => config,
-        Err(error) => return fail(&error, 2),
+        Err(problems) => return fail(problems.line(), 2),
     };
-    match run(&config) {
+    if cli.print_config {
+        print!("{}", config::print::yaml(&config.tree));
+        return ExitCode::SUCCESS;
+    }
+    match run(&cli, config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, 1),
+        Err(error) => fail(format!("{error:#}"), 1),
     }
 }
 
-fn run(config: &Config) -> anyhow::Result<()> {
+fn run(cli: &Cli, config: Config) -> anyhow::Result<()> {
     let say: Say = Arc::new(|line| eprintln!("logsub: {line}"));
-    let handlers = handlers(config)?;
-    let rejects = match &config.reject_file {
+    for warning in &config.warnings {
+        say(&warning.to_string());
+    }
+    let settings = config.settings;
+    let rejects = match &settings.reject_file {
         Some(path) => Some(
             RejectFile::open(path).with_context(|| format!("cannot open {}", path.display()))?,
         ),
         None => None,
     };
     let decoding = decode::Config {
-        topics: config.topics.clone(),
-        level: config.level,
-        max_message: config.max_message,
+        topics: settings.topics.clone(),
+        level: settings.level,
+        max_message: settings.max_message,
         rejects,
     };
-    let dispatcher = Dispatcher::start(handlers, &say).context("cannot start a thread")?;
-    let pipeline = Pipeline::start(&config.entrances, decoding, dispatcher, &say)?;
-    pipeline.run_until_signal()?;
-    let (summary, reports) = pipeline.close();
-    if config.stats {
-        eprint!("{}", stats::table(&summary, &reports));
+    let mut watch = Watch::new(&config.files);
+    let mut pipeline = Pipeline::start(
+        &settings.entrances,
+        decoding,
+        config.plan,
+        settings.verbose,
+        &say,
+    )?;
+    let longest = if cli.watch { WATCH_EVERY } else { FOREVER };
+    loop {
+        match pipeline.wait(longest) {
+            Event::End => break,
+            Event::Hangup => {
+                reload(cli, &mut pipeline, &say);
+                pipeline.reopen();
+            }
+            Event::Quiet if watch.has_changed() => reload(cli, &mut pipeline, &say),
+            Event::Quiet => {}
+        }
+    }
+    let ((summary, undelivered), reports) = pipeline.close();
+    if settings.stats {
+        eprint!("{}", stats::table(&summary, undelivered, &reports));
     } else if let Some(line) = stats::loss(&summary, &reports) {
         say(&line);
     }
     Ok(())
 }
 
-fn handlers(config: &Config) -> anyhow::Result<Vec<Box<dyn Handler>>> {
-    let mut handlers: Vec<Box<dyn Handler>> = Vec::new();
-    let format = || Box::new(config.format.clone());
-    if config.console {
-        let out = Box::new(std::io::stdout());
-        let console = handler::console::Console::new("console", format(), config.verbose, out);
-        handlers.push(Box::new(console));
+/// Goes on with what the files say now, or as before when they cannot be used.
+fn reload(cli: &Cli, pipeline: &mut Pipeline, say: &Say) {
+    if cli.config.is_empty() {
+        return;
     }
-    if let Some(path) = &config.file {
-        let file = handler::file::FileHandler::open("file", path, format(), config.verbose);
-        handlers.push(Box::new(
-            file.with_context(|| format!("cannot open {}", path.display()))?,
-        ));
+    let config = match Config::resolve(cli) {
+        Ok(config) => config,
+        Err(problems) => {
+            return say(&format!(
+                "the configuration stays as it was: {}",
+                problems.line()
+            ));
+        }
+    };
+    for warning in &config.warnings {
+        say(&warning.to_string());
     }
-    Ok(handlers)
+    match pipeline.replace(config.plan) {
+        Ok(()) => say("the configuration was read again"),
+        Err(error) => say(&format!("the configuration stays as it was: {error:#}")),
+    }
+}
+
+/// Everything that is wrong, a line each on standard output.
+fn check(files: &[std::path::PathBuf], is_lenient: bool) -> ExitCode {
+    let problems = match Config::check(files, is_lenient) {
+        Ok(config) => {
+            for warning in &config.warnings {
+                println!("{}: warning: {}", warning.place, warning.text);
+            }
+            let (handlers, loggers) = (config.plan.handlers.len(), config.plan.loggers.len());
+            println!("no problems: {handlers} handlers, {loggers} loggers and the root");
+            return ExitCode::SUCCESS;
+        }
+        Err(problems) => problems,
+    };
+    for error in &problems.errors {
+        println!("{}: error: {}", error.place, error.text);
+    }
+    for warning in &problems.warnings {
+        println!("{}: warning: {}", warning.place, warning.text);
+    }
+    let count = problems.errors.len();
+    fail(
+        format!("{count} problem{}", if count == 1 { "" } else { "s" }),
+        2,
+    )
 }
 
 /// One line on standard error.
-fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("logsub: {error:#}");
+fn fail(problem: String, code: u8) -> ExitCode {
+    eprintln!("logsub: {problem}");
     ExitCode::from(code)
 }

@@ -3,8 +3,8 @@
 //! Each stage ends when the queue before it is closed, so closing goes in the order in which
 //! records flow, and nothing that was received is left behind. A second signal ends at once.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::Entrances;
+use crate::config::plan::Plan;
 use crate::decode::{self, Decoder, Summary};
-use crate::dispatch::{Dispatcher, HandlerReport};
+use crate::dispatch::{Dispatcher, Undelivered};
 use crate::handler::Say;
+use crate::install::{Installation, Installed, install};
 use crate::item::Item;
+use crate::lane::{HandlerReport, Lanes};
 use crate::receive::{BATCH, Receiving};
 
 /// How often the account of losses is asked what only time shows.
@@ -28,15 +31,34 @@ const TICK: Duration = Duration::from_secs(1);
 /// All stages, running.
 pub struct Pipeline {
     receiving: Receiving,
-    decoding: JoinHandle<(Summary, Dispatcher)>,
+    decoding: JoinHandle<Outcome>,
     events: Receiver<Event>,
-    reopen: Arc<AtomicBool>,
+    next: Arc<Next>,
+    lanes: Lanes,
+    installed: Vec<Installed>,
+    verbose: bool,
+    say: Say,
 }
 
-/// What ends a run, or interrupts it.
-enum Event {
-    Signal(i32),
-    HandlersEnded,
+/// What came, and what of it went to no handler.
+pub type Outcome = (Summary, Undelivered);
+
+/// What a run can be interrupted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// It should end: a signal asked for that, or every handler has ended.
+    End,
+    /// SIGHUP: files should be opened anew, and the configuration read again.
+    Hangup,
+    /// Nothing happened in the time given.
+    Quiet,
+}
+
+/// The tree of loggers that the decoding thread should go on with.
+#[derive(Default)]
+struct Next {
+    is_there: AtomicBool,
+    dispatcher: Mutex<Option<Dispatcher>>,
 }
 
 impl Pipeline {
@@ -44,51 +66,104 @@ impl Pipeline {
     pub fn start(
         entrances: &Entrances,
         config: decode::Config,
-        dispatcher: Dispatcher,
+        plan: Plan,
+        verbose: bool,
         say: &Say,
     ) -> anyhow::Result<Self> {
+        let mut lanes = Lanes::new(say);
+        let (installation, _) = install(plan, verbose, &[], &mut lanes, say)?;
         let (tap, taker) = tap(&config.topics);
         let (events_in, events) = bounded(16);
-        let reopen = Arc::<AtomicBool>::default();
+        let next = Arc::<Next>::default();
         watch_signals(events_in.clone())?;
         let stage = Stage {
             decoder: Decoder::new(config, process::now()),
             taker,
-            dispatcher,
+            dispatcher: installation.dispatcher,
             events: events_in,
-            reopen: reopen.clone(),
+            next: next.clone(),
         };
         let decoding = std::thread::Builder::new()
             .name("logsub-decode".to_owned())
             .spawn(move || stage.run())
             .context("cannot start a thread")?;
-        let say = say.clone();
-        let receiving = Receiving::start(entrances, tap, move |line: &str| say(line))?;
+        let say_more = say.clone();
+        let receiving = Receiving::start(entrances, tap, move |line: &str| say_more(line))?;
         Ok(Self {
             receiving,
             decoding,
             events,
-            reopen,
+            next,
+            lanes,
+            installed: installation.installed,
+            verbose,
+            say: say.clone(),
         })
     }
 
-    /// Returns when the program should end.
-    pub fn run_until_signal(&self) -> anyhow::Result<()> {
-        while let Ok(Event::Signal(SIGHUP)) = self.events.recv() {
-            self.reopen
-                .store(true, std::sync::atomic::Ordering::Relaxed);
+    /// Waits for something to happen, so long at most.
+    pub fn wait(&self, longest: Duration) -> Event {
+        match self.events.recv_timeout(longest) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => Event::Quiet,
+            Err(RecvTimeoutError::Disconnected) => Event::End,
         }
+    }
+
+    /// Asks every handler to open its file anew.
+    pub fn reopen(&self) {
+        self.lanes.reopen();
+    }
+
+    /// Goes on with another plan, or, when a handler of it cannot be had, with the present one.
+    ///
+    /// Handlers that are the same in both keep their lanes. Another one's successor is opened
+    /// first, gathers what comes, and begins when its predecessor has written what it had: so
+    /// nothing is lost or written twice.
+    pub fn replace(&mut self, plan: Plan) -> anyhow::Result<()> {
+        let (installation, gate) = install(
+            plan,
+            self.verbose,
+            &self.installed,
+            &mut self.lanes,
+            &self.say,
+        )?;
+        let Installation {
+            dispatcher,
+            installed,
+            outlets,
+        } = installation;
+        *self.next.lock() = Some(dispatcher);
+        self.next.is_there.store(true, Ordering::Release);
+        self.installed = installed;
+        self.lanes.retain(&outlets);
+        drop(gate);
         Ok(())
     }
 
     /// Ends the stages in the order in which records flow.
-    pub fn close(self) -> (Summary, Vec<HandlerReport>) {
+    pub fn close(self) -> (Outcome, Vec<HandlerReport>) {
         self.receiving.stop();
-        match self.decoding.join() {
-            Ok((summary, dispatcher)) => (summary, dispatcher.close()),
-            // The panic has been printed.
-            Err(_) => (Summary::default(), Vec::new()),
+        // The panic has been printed.
+        let outcome = self.decoding.join().unwrap_or_default();
+        // A tree that nobody took has outlets, too.
+        drop(self.next.lock().take());
+        (outcome, self.lanes.close())
+    }
+}
+
+impl Next {
+    fn lock(&self) -> MutexGuard<'_, Option<Dispatcher>> {
+        self.dispatcher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<Dispatcher> {
+        if !self.is_there.swap(false, Ordering::Acquire) {
+            return None;
         }
+        self.lock().take()
     }
 }
 
@@ -104,7 +179,11 @@ fn watch_signals(events: Sender<Event>) -> anyhow::Result<()> {
         .name("logsub-signals".to_owned())
         .spawn(move || {
             for signal in signals.forever() {
-                if events.send(Event::Signal(signal)).is_err() {
+                let event = match signal {
+                    SIGHUP => Event::Hangup,
+                    _ => Event::End,
+                };
+                if events.send(event).is_err() {
                     break;
                 }
             }
@@ -118,22 +197,25 @@ struct Stage {
     taker: Taker,
     dispatcher: Dispatcher,
     events: Sender<Event>,
-    reopen: Arc<AtomicBool>,
+    next: Arc<Next>,
 }
 
 impl Stage {
-    fn run(mut self) -> (Summary, Dispatcher) {
+    fn run(mut self) -> Outcome {
         let mut items = Vec::with_capacity(BATCH);
         let mut next_tick = Instant::now() + TICK;
         loop {
             let is_open = self.fill(&mut items, next_tick);
+            self.take_over();
             if Instant::now() >= next_tick || !is_open {
                 self.decoder.tick(process::now(), &mut items);
+                self.dispatcher
+                    .tick(if is_open { process::now() } else { u64::MAX });
                 next_tick = Instant::now() + TICK;
             }
             self.hand_on(&mut items);
             if !is_open {
-                return (self.decoder.summary(), self.dispatcher);
+                return (self.decoder.summary(), self.dispatcher.undelivered());
             }
         }
     }
@@ -159,19 +241,23 @@ impl Stage {
         true
     }
 
-    fn hand_on(&mut self, items: &mut Vec<Item>) {
-        if self
-            .reopen
-            .swap(false, std::sync::atomic::Ordering::Relaxed)
-        {
-            self.dispatcher.reopen();
+    /// Goes on with the next tree of loggers, when there is one.
+    fn take_over(&mut self) {
+        if let Some(mut next) = self.next.take() {
+            self.dispatcher.tick(u64::MAX);
+            next.succeed(&self.dispatcher);
+            self.dispatcher = next;
         }
+    }
+
+    fn hand_on(&mut self, items: &mut Vec<Item>) {
         if !items.is_empty() {
-            self.dispatcher.dispatch(&std::mem::take(items).into());
+            self.dispatcher
+                .dispatch(std::mem::take(items), process::now());
         }
         if self.dispatcher.has_ended() {
             // The program may be ending already; then nobody listens.
-            drop(self.events.try_send(Event::HandlersEnded));
+            let _told = self.events.try_send(Event::End);
         }
     }
 }

@@ -6,8 +6,9 @@
 use logbus_schemas::wire::ledger::Totals;
 
 use crate::decode::Summary;
-use crate::dispatch::HandlerReport;
+use crate::dispatch::Undelivered;
 use crate::format::visible;
+use crate::lane::HandlerReport;
 
 const HEADINGS: [&str; 7] = [
     "received",
@@ -20,7 +21,7 @@ const HEADINGS: [&str; 7] = [
 ];
 
 /// The table of `--stats`: a line a sender, the sum, and what no sender accounts for.
-pub fn table(summary: &Summary, handlers: &[HandlerReport]) -> String {
+pub fn table(summary: &Summary, undelivered: Undelivered, handlers: &[HandlerReport]) -> String {
     let mut rows: Vec<(String, Totals)> = summary
         .senders
         .iter()
@@ -66,15 +67,35 @@ pub fn table(summary: &Summary, handlers: &[HandlerReport]) -> String {
             "{count} messages that could not be read: {kind}"
         ));
     }
+    let Undelivered {
+        filtered,
+        unhandled,
+    } = undelivered;
+    for (count, why) in [
+        (
+            filtered,
+            "kept back by the levels and filters of their loggers",
+        ),
+        (unhandled, "whose loggers have no handler"),
+    ] {
+        if count > 0 {
+            line(format_args!("{count} records {why}"));
+        }
+    }
     for HandlerReport {
         name,
         written,
+        filtered,
         skipped,
         failed,
     } in handlers
     {
+        let filtered = match filtered {
+            0 => String::new(),
+            count => format!("{count} filtered, "),
+        };
         line(format_args!(
-            "{name}: {written} records written, {skipped} skipped, {failed} failed"
+            "{name}: {written} records written, {filtered}{skipped} skipped, {failed} failed"
         ));
     }
     text
@@ -167,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_sender_has_a_line_and_numbers_stand_below_their_headings() {
-        let table = table(&summary(None, lossy()), &[]);
+        let table = table(&summary(None, lossy()), Undelivered::default(), &[]);
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[1].starts_with("sender 0000000000000001"));
@@ -179,7 +200,11 @@ mod tests {
 
     #[test]
     fn a_sender_cannot_steer_the_terminal_or_forge_a_line_by_its_name() {
-        let table = table(&summary(Some("web\x1b[2J\nall senders"), lossy()), &[]);
+        let table = table(
+            &summary(Some("web\x1b[2J\nall senders"), lossy()),
+            Undelivered::default(),
+            &[],
+        );
         assert_eq!(table.lines().count(), 3);
         assert!(
             table.contains("web\\x1b[2J\\x0aall senders (pid 613)"),
@@ -200,6 +225,7 @@ mod tests {
         let report = HandlerReport {
             name: "file".to_owned(),
             written: 7,
+            filtered: 0,
             skipped: 3,
             failed: 0,
         };

@@ -67,7 +67,7 @@ pub enum Tree {
 }
 
 /// A key with its value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// The key.
     pub key: String,
@@ -81,6 +81,12 @@ pub struct Entry {
 impl PartialEq for Node {
     fn eq(&self, other: &Self) -> bool {
         self.tree == other.tree
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.key, &self.value) == (&other.key, &other.value)
     }
 }
 

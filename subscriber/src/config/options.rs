@@ -62,6 +62,8 @@ pub enum Kind {
     Texts,
     /// A map of anything.
     Map,
+    /// The name of another handler, which this one hands records on to.
+    Handler,
     /// Whatever the reader makes of it.
     Any,
 }
@@ -70,6 +72,9 @@ pub enum Kind {
 pub const fn parameter(name: &'static str, kind: Kind, help: &'static str) -> Parameter {
     Parameter { name, kind, help }
 }
+
+/// Problems that are shown on one line.
+const SHOWN: usize = 5;
 
 /// Something wrong with a configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +101,21 @@ pub struct Problems {
 }
 
 impl Problems {
+    /// The errors on one line: the first ones, and how many more there are.
+    pub fn line(&self) -> String {
+        let mut parts: Vec<String> = self
+            .errors
+            .iter()
+            .take(SHOWN)
+            .map(Problem::to_string)
+            .collect();
+        if self.errors.len() > SHOWN {
+            let more = self.errors.len() - SHOWN;
+            parts.push(format!("and {more} more, which logsub check-config shows"));
+        }
+        parts.join("; ")
+    }
+
     /// Notes an error.
     pub fn error(&mut self, place: &Place, text: impl Into<String>) {
         self.errors.push(Problem {
@@ -321,8 +341,8 @@ impl<'a> Options<'a> {
     /// Notes something to know about an option.
     pub fn warn(&mut self, name: &str, text: impl fmt::Display) {
         let place = self.place(name);
-        self.problems
-            .warn(&place, format!("{}.{name}: {text}", self.what));
+        let text = self.said_of(&place, name, text);
+        self.problems.warn(&place, text);
     }
 
     /// Ends the reading: every option that nobody took is a problem. Says whether there was none.
@@ -362,8 +382,16 @@ impl<'a> Options<'a> {
 
     fn wrong_at(&mut self, place: &Place, name: &str, problem: impl fmt::Display) {
         self.is_good = false;
-        self.problems
-            .error(place, format!("{}.{name}: {problem}", self.what));
+        let text = self.said_of(place, name, problem);
+        self.problems.error(place, text);
+    }
+
+    /// A flag says by its place which option it is.
+    fn said_of(&self, place: &Place, name: &str, text: impl fmt::Display) -> String {
+        match place.source.starts_with("--") {
+            true => text.to_string(),
+            false => format!("{}.{name}: {text}", self.what),
+        }
     }
 }
 

@@ -8,6 +8,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use logbus_schemas::Level;
+
 use crate::config::options::Form;
 use crate::item::{Delivered, Notice};
 
@@ -37,3 +39,52 @@ pub struct Row {
 
 /// Every kind of filter.
 pub const FILTERS: &[Row] = &[];
+
+/// A level and filters, one after the other: what stands before a handler, or at a logger.
+#[derive(Debug)]
+pub struct Sieve {
+    /// Records below do not go on.
+    pub level: Level,
+    /// Asked in turn, until one says no.
+    pub filters: Vec<Box<dyn Filter>>,
+}
+
+impl Default for Sieve {
+    fn default() -> Self {
+        Self {
+            level: Level::NOTSET,
+            filters: Vec::new(),
+        }
+    }
+}
+
+impl Sieve {
+    /// Whether everything goes on unchanged.
+    pub fn is_open(&self) -> bool {
+        self.level == Level::NOTSET && self.filters.is_empty()
+    }
+
+    /// Whether a record goes on. One that has no level is below none.
+    pub fn pass(
+        &mut self,
+        delivered: &mut Arc<Delivered>,
+        now: u64,
+        notices: &mut Vec<Notice>,
+    ) -> bool {
+        delivered
+            .record
+            .level()
+            .is_none_or(|level| level >= self.level)
+            && self
+                .filters
+                .iter_mut()
+                .all(|filter| filter.pass(delivered, now, notices))
+    }
+
+    /// Lets every filter say what only time shows.
+    pub fn tick(&mut self, now: u64, notices: &mut Vec<Notice>) {
+        for filter in &mut self.filters {
+            filter.tick(now, notices);
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::item::Delivered;
 
 /// What has come to where a handler writes: the message of each record, and the text of each
 /// notice, on a line of its own.
-type Look = Box<dyn Fn() -> String>;
+pub(super) type Look = Box<dyn Fn() -> String>;
 
 /// How a handler is put on the bench: its row's name, and one that may write into a directory.
 struct Bench {
@@ -27,14 +27,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench {
         name: "console",
-        make: |_, verbose| {
-            let screen = Screen::default();
-            let held = screen.0.clone();
-            let console =
-                console::Console::new("console", message_only(), verbose, Box::new(screen));
-            let look = move || String::from_utf8(held.lock().unwrap().clone()).unwrap();
-            (Box::new(console), Box::new(look))
-        },
+        make: |_, verbose| on_screen(verbose),
     },
     Bench {
         name: "file",
@@ -45,7 +38,20 @@ const BENCHES: &[Bench] = &[
             (Box::new(file), Box::new(look))
         },
     },
+    Bench {
+        name: "memory",
+        make: |_, verbose| memory::tests::through_memory(verbose),
+    },
 ];
+
+/// A console on a terminal that remembers.
+pub(super) fn on_screen(verbose: bool) -> (Box<dyn Handler>, Look) {
+    let screen = Screen::default();
+    let held = screen.0.clone();
+    let console = console::Console::new("console", message_only(), verbose, Box::new(screen));
+    let look = move || String::from_utf8(held.lock().unwrap().clone()).unwrap();
+    (Box::new(console), Box::new(look))
+}
 
 /// A terminal that remembers.
 #[derive(Default)]
@@ -66,7 +72,7 @@ fn message_only() -> Box<dyn format::Formatter> {
     Box::new(format::PercentFormat::parse("%(message)s", None).unwrap())
 }
 
-fn item(record: Record) -> Item {
+pub(super) fn item(record: Record) -> Item {
     Item::Record(Arc::new(Delivered {
         record,
         topic: Topic::new("a").unwrap(),

@@ -8,14 +8,16 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::options::Form;
 use crate::format::Formatter;
 use crate::item::{Item, Notice};
+use crate::lane::Outlet;
 
 pub mod console;
 pub mod file;
+pub mod memory;
 
 /// A place where records end.
 pub trait Handler: Send {
@@ -33,6 +35,10 @@ pub trait Handler: Send {
     fn close(&mut self) -> Result<(), Fault>;
     /// Records that were taken in and could never be written.
     fn dropped(&self) -> u64 {
+        0
+    }
+    /// Records that were taken in and kept back on purpose.
+    fn held_back(&self) -> u64 {
         0
     }
 }
@@ -78,6 +84,8 @@ pub struct Setting {
     pub verbose: bool,
     /// For what it has to say while it runs.
     pub say: Say,
+    /// Where the way to the handler is found that it hands records on to, once both are open.
+    pub target: Arc<OnceLock<Outlet>>,
 }
 
 /// Makes a handler whose options have been read: opens its file, makes its connections. An error
@@ -95,7 +103,7 @@ pub struct Row {
 }
 
 /// Every kind of handler.
-pub const HANDLERS: &[Row] = &[console::ROW, file::ROW];
+pub const HANDLERS: &[Row] = &[console::ROW, file::ROW, memory::ROW];
 
 /// Whether a notice stands between the records, or only where joins and ends are asked for.
 fn is_shown(notice: &Notice, verbose: bool) -> bool {
