@@ -7,6 +7,8 @@
 
 use crate::value::Value;
 
+pub mod brace;
+pub mod dollar;
 pub mod percent;
 
 /// Adds what `str(value)` gives.

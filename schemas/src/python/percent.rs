@@ -9,7 +9,7 @@ use super::{ascii_of, repr_of, str_of};
 use crate::value::{Map, Value};
 
 /// Fields are padded to no more than this many characters, however large a width is asked for.
-const MAX_WIDTH: usize = 4096;
+pub(super) const MAX_WIDTH: usize = 4096;
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -419,7 +419,7 @@ fn character(value: &Value) -> Option<char> {
     }
 }
 
-fn integer(value: &Value) -> Option<i128> {
+pub(super) fn integer(value: &Value) -> Option<i128> {
     match value {
         Value::Bool(truth) => Some(i128::from(*truth)),
         Value::Int(n) => Some(i128::from(*n)),
@@ -441,7 +441,7 @@ fn decimal(value: &Value) -> Option<String> {
     }
 }
 
-fn with_point(text: String, alternate: bool) -> String {
+pub(super) fn with_point(text: String, alternate: bool) -> String {
     if alternate && !text.contains('.') {
         text + "."
     } else {
@@ -449,7 +449,7 @@ fn with_point(text: String, alternate: bool) -> String {
     }
 }
 
-fn exponential(x: f64, precision: usize, alternate: bool) -> String {
+pub(super) fn exponential(x: f64, precision: usize, alternate: bool) -> String {
     let text = format!("{x:.precision$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -461,7 +461,7 @@ fn exponential(x: f64, precision: usize, alternate: bool) -> String {
     )
 }
 
-fn general(x: f64, precision: usize, alternate: bool) -> String {
+pub(super) fn general(x: f64, precision: usize, alternate: bool) -> String {
     let rounded = format!("{x:.*e}", precision - 1);
     let exponent: i32 = rounded
         .split_once('e')
