@@ -6,6 +6,8 @@
 //! `{request.path}`, is a key here, because records hold no objects. Width and precision may be
 //! fields, too.
 
+use std::borrow::Cow;
+
 use super::percent::{MAX_WIDTH, TemplateError, exponential, general, integer, with_point};
 use super::{ascii_of, float_repr, repr_of, str_of};
 use crate::value::Value;
@@ -161,12 +163,21 @@ impl Field {
     }
 
     /// Goes from the named value to the one that is meant.
-    pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
-        self.path.iter().try_fold(value, |value, step| match value {
-            Value::List(items) => items.get(step.parse::<usize>().ok()?),
-            Value::Map(map) => map.get(step),
-            _ => None,
-        })
+    pub fn find<'a>(&self, value: &'a Value) -> Option<Cow<'a, Value>> {
+        let mut found = value;
+        for (at, step) in self.path.iter().enumerate() {
+            found = match found {
+                Value::List(items) => items.get(step.parse::<usize>().ok()?)?,
+                Value::Map(map) => map.get(step)?,
+                // A character has no parts but itself.
+                Value::Str(text) if at + 1 == self.path.len() => {
+                    let c = text.chars().nth(step.parse().ok()?)?;
+                    return Some(Cow::Owned(Value::from(&*c.to_string())));
+                }
+                _ => return None,
+            };
+        }
+        Some(Cow::Borrowed(found))
     }
 
     /// Adds a value as this field shows it. `size` says what a field in the spec stands for.

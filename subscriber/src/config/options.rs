@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use logbus_schemas::Level;
+use logbus_schemas::value::Map;
+use logbus_schemas::{Level, Value};
 
 use super::node::{Entry, Node, Place, Tree};
 
@@ -183,6 +184,28 @@ impl<'a> Options<'a> {
             .find(|(entry, _)| entry.key == name)?;
         *is_taken = true;
         Some(entry.value.clone()).filter(|node| node.tree != Tree::Null)
+    }
+
+    /// Whether an option was given as `null`.
+    pub fn is_null(&self, name: &str) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|(entry, _)| entry.key == name && entry.value.tree == Tree::Null)
+    }
+
+    /// Values by name, as records hold them.
+    pub fn values(&mut self, name: &'static str) -> Option<Map> {
+        let node = self.take(name)?;
+        match value_of(&node) {
+            Value::Map(map) => Some(map),
+            _ => self.unfit(name, &node, "a map"),
+        }
+    }
+
+    /// The same as [`Options::text`] for an option that only some of the forms have which one
+    /// function reads.
+    pub fn text_if_known(&mut self, name: &'static str) -> Option<String> {
+        let is_known = self.parameters.iter().any(|known| known.name == name);
+        if is_known { self.text(name) } else { None }
     }
 
     /// A text; a number is one, too.
@@ -391,6 +414,26 @@ impl<'a> Options<'a> {
         match place.source.starts_with("--") {
             true => text.to_string(),
             false => format!("{}.{name}: {text}", self.what),
+        }
+    }
+}
+
+/// What was written, as a record would hold it.
+fn value_of(node: &Node) -> Value {
+    match &node.tree {
+        Tree::Null => Value::Null,
+        Tree::Bool(truth) => Value::from(*truth),
+        Tree::Int(n) => Value::from(*n),
+        Tree::Float(x) => Value::from(*x),
+        Tree::Text(text) => Value::from(text.as_str()),
+        Tree::List(items) => Value::List(items.iter().map(value_of).collect()),
+        Tree::Map(entries) => {
+            let entries = entries.iter();
+            Value::Map(
+                entries
+                    .map(|entry| (entry.key.as_str(), value_of(&entry.value)))
+                    .collect(),
+            )
         }
     }
 }

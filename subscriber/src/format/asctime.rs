@@ -1,42 +1,63 @@
-//! `%(asctime)s`: when a record was created, in local time.
+//! `%(asctime)s`: when a record was created.
 //!
-//! As Python's `Formatter.formatTime` does: `%Y-%m-%d %H:%M:%S` with `,` and milliseconds behind,
-//! or what strftime makes of a format of one's own. The text of the last second is kept, because
-//! records come many to a second.
+//! As Python's `Formatter.formatTime` does: what strftime makes of the date format, else the
+//! default one, `%Y-%m-%d %H:%M:%S`, with `,` and the milliseconds behind. The text of the last
+//! second is kept, because records come many to a second.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use logbus_schemas::Record;
+use logbus_schemas::python::percent::Template;
+use logbus_schemas::{Record, Value};
 
-const DEFAULT: &str = "%Y-%m-%d %H:%M:%S";
+use super::strftime::strftime;
+
+const DEFAULT_TIME: &str = "%Y-%m-%d %H:%M:%S";
+const DEFAULT_MSEC: &str = "%s,%03d";
 
 /// How times are shown.
 #[derive(Debug, Clone)]
-pub(crate) struct Asctime {
-    format: Option<String>,
+pub(super) struct Asctime {
+    format: String,
+    /// Puts the time and the milliseconds together; without it there are none.
+    msec: Option<Template>,
     zone: TimeZone,
     last: Option<(i64, String)>,
 }
 
 impl Asctime {
-    pub(crate) fn new(format: Option<&str>, zone: TimeZone) -> Self {
+    /// As `datefmt` says, else as usual.
+    pub(super) fn new(datefmt: Option<&str>) -> Self {
         Self {
-            format: format.map(str::to_owned),
-            zone,
+            format: datefmt.unwrap_or(DEFAULT_TIME).to_owned(),
+            msec: match datefmt {
+                Some(_) => None,
+                None => Template::parse(DEFAULT_MSEC).ok(),
+            },
+            zone: TimeZone::system(),
             last: None,
         }
     }
 
-    /// Whether jiff can render this format at all.
-    pub(crate) fn check(format: &str) -> Result<(), String> {
-        let moment = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
-        jiff::fmt::strtime::format(format, &moment)
-            .map(drop)
-            .map_err(|error| error.to_string())
+    /// With another usual format.
+    pub(super) fn with_default(mut self, format: &str) -> Self {
+        self.format = format.to_owned();
+        self
+    }
+
+    /// With the milliseconds in another way, or without.
+    pub(super) fn with_msec(mut self, msec: Option<Template>) -> Self {
+        self.msec = msec;
+        self
+    }
+
+    /// In another time zone.
+    pub(super) fn in_zone(mut self, zone: TimeZone) -> Self {
+        self.zone = zone;
+        self
     }
 
     /// Adds the time of a record; `-` where it has none.
-    pub(crate) fn format(&mut self, record: &Record, out: &mut String) {
+    pub(super) fn format(&mut self, record: &Record, out: &mut String) {
         let created = record.created().filter(|created| created.is_finite());
         let Some(created) = created else {
             return out.push('-');
@@ -48,13 +69,21 @@ impl Asctime {
             };
             self.last = Some((second, text));
         }
-        if let Some((_, text)) = &self.last {
-            out.push_str(text);
-        }
-        if self.format.is_none() {
-            let millis = record.get("msecs").and_then(|msecs| msecs.as_f64());
-            let millis = millis.unwrap_or((created - created.floor()) * 1000.0);
-            out.push_str(&format!(",{:03}", millis.clamp(0.0, 999.0) as u32));
+        let Some((_, text)) = &self.last else {
+            return;
+        };
+        let Some(msec) = &self.msec else {
+            return out.push_str(text);
+        };
+        let millis = record.get("msecs").and_then(|msecs| msecs.as_f64());
+        let millis = millis.unwrap_or((created - created.floor()) * 1000.0);
+        let parts = [
+            Value::from(text.as_str()),
+            Value::from(millis.clamp(0.0, 999.999)),
+        ];
+        match msec.render_list(&parts) {
+            Ok(whole) => out.push_str(&whole),
+            Err(_) => out.push_str(text),
         }
     }
 
@@ -62,8 +91,9 @@ impl Asctime {
         let moment = Timestamp::from_second(second)
             .ok()?
             .to_zoned(self.zone.clone());
-        let format = self.format.as_deref().unwrap_or(DEFAULT);
-        jiff::fmt::strtime::format(format, &moment).ok()
+        let mut text = String::new();
+        strftime(&self.format, &moment, &mut text);
+        Some(text)
     }
 }
 
@@ -75,7 +105,8 @@ mod tests {
         let mut record = Record::new("a", 20, "m");
         record.set("created", created);
         let mut out = String::new();
-        Asctime::new(format, TimeZone::UTC).format(&record, &mut out);
+        let mut asctime = Asctime::new(format).in_zone(TimeZone::UTC);
+        asctime.format(&record, &mut out);
         out
     }
 
@@ -91,7 +122,7 @@ mod tests {
             assert_eq!(shown(None, created), "-");
         }
         let mut out = String::new();
-        Asctime::new(None, TimeZone::UTC).format(&Record::default(), &mut out);
+        Asctime::new(None).format(&Record::default(), &mut out);
         assert_eq!(out, "-");
     }
 }

@@ -4,17 +4,21 @@
 //! terminal may see, is for handlers to decide.
 
 mod asctime;
-mod percent;
+mod gelf;
+pub(crate) mod json;
+mod logfmt;
+mod python;
+mod strftime;
 pub(crate) mod visible;
 
 use std::fmt;
 
-use logbus_schemas::Record;
+use logbus_schemas::{Level, Record};
 
 use crate::config::options::Form;
 use crate::item::Notice;
 
-pub use percent::{FormatError, PercentFormat};
+pub use python::{FormatError, PythonFormat};
 
 /// The format of console and file when nothing else is said.
 pub const DEFAULT_FORMAT: &str = "%(asctime)s %(levelname)-8s %(name)s %(process)s %(message)s";
@@ -43,17 +47,14 @@ pub struct Row {
 }
 
 /// Every kind of format.
-pub const FORMATTERS: &[Row] = &[percent::ROW];
-
-impl Formatter for PercentFormat {
-    fn format(&mut self, record: &Record, out: &mut String) {
-        PercentFormat::format(self, record, out);
-    }
-
-    fn again(&self) -> Box<dyn Formatter> {
-        Box::new(self.clone())
-    }
-}
+pub const FORMATTERS: &[Row] = &[
+    python::PERCENT,
+    python::BRACE,
+    python::DOLLAR,
+    json::ROW,
+    logfmt::ROW,
+    gelf::ROW,
+];
 
 impl Clone for Box<dyn Formatter> {
     fn clone(&self) -> Self {
@@ -61,10 +62,28 @@ impl Clone for Box<dyn Formatter> {
     }
 }
 
+/// The severity of a level in syslog (RFC 5424, section 6.2.1), as Python's `SysLogHandler` maps it.
+pub(crate) fn severity(level: Level) -> u8 {
+    match level {
+        level if level >= Level::CRITICAL => 2,
+        level if level >= Level::ERROR => 3,
+        level if level >= Level::WARNING => 4,
+        level if level >= Level::INFO => 6,
+        _ => 7,
+    }
+}
+
+/// The format of Python's handlers when nothing else is said, compiled.
+pub(crate) fn message_only() -> Box<dyn Formatter> {
+    #[expect(clippy::expect_used, reason = "it is our own, and a test compiles it")]
+    let format = PythonFormat::percent("%(message)s").expect("it can be compiled");
+    Box::new(format)
+}
+
 /// The format of console and file when nothing else is said, compiled.
 pub(crate) fn default() -> Box<dyn Formatter> {
     #[expect(clippy::expect_used, reason = "it is our own, and a test compiles it")]
-    let format = PercentFormat::parse(DEFAULT_FORMAT, None).expect("it can be compiled");
+    let format = PythonFormat::percent(DEFAULT_FORMAT).expect("it can be compiled");
     Box::new(format)
 }
 
@@ -86,8 +105,9 @@ mod tests {
 
     #[test]
     fn the_default_format_is_compiled_and_gives_every_record_a_text() {
-        assert!(PercentFormat::parse(DEFAULT_FORMAT, None).is_ok());
+        assert!(PythonFormat::percent(DEFAULT_FORMAT).is_ok());
         for record in [Record::default(), Record::new("myapp", 20, "hello")] {
+            message_only().format(&record, &mut String::new());
             let (mut text, mut twin) = (String::new(), String::new());
             default().format(&record, &mut text);
             default().again().format(&record, &mut twin);

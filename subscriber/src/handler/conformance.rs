@@ -33,7 +33,8 @@ const BENCHES: &[Bench] = &[
         name: "file",
         make: |dir, verbose| {
             let path = dir.join("app.log");
-            let file = file::FileHandler::open("file", &path, message_only(), verbose).unwrap();
+            let file =
+                file::FileHandler::open("file", &path, format::message_only(), verbose).unwrap();
             let look = move || std::fs::read_to_string(&path).unwrap();
             (Box::new(file), Box::new(look))
         },
@@ -48,7 +49,8 @@ const BENCHES: &[Bench] = &[
 pub(super) fn on_screen(verbose: bool) -> (Box<dyn Handler>, Look) {
     let screen = Screen::default();
     let held = screen.0.clone();
-    let console = console::Console::new("console", message_only(), verbose, Box::new(screen));
+    let console =
+        console::Console::new("console", format::message_only(), verbose, Box::new(screen));
     let look = move || String::from_utf8(held.lock().unwrap().clone()).unwrap();
     (Box::new(console), Box::new(look))
 }
@@ -66,10 +68,6 @@ impl Write for Screen {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn message_only() -> Box<dyn format::Formatter> {
-    Box::new(format::PercentFormat::parse("%(message)s", None).unwrap())
 }
 
 pub(super) fn item(record: Record) -> Item {

@@ -6,8 +6,7 @@ use crate::item::Delivered;
 use logbus_schemas::{Record, Topic};
 
 fn handler(path: &Path) -> FileHandler {
-    let format = format::PercentFormat::parse("%(message)s", None).unwrap();
-    FileHandler::open("file", path, Box::new(format), false).unwrap()
+    FileHandler::open("file", path, format::message_only(), false).unwrap()
 }
 
 fn record(text: &str) -> Item {

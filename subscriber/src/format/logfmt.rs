@@ -1,0 +1,173 @@
+//! logfmt: `key=value` pairs on a line, for people who grep.
+//!
+//! ```text
+//! time=2026-11-20T20:44:13.250Z level=info logger=shop msg="order 7" user=fred
+//! ```
+//!
+//! Values are quoted where they are empty or hold a space, `=`, a quote or a control character, as
+//! Go's logfmt packages do. Maps become keys with dots. Tracebacks are fields like others: a record
+//! is always one line.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use logbus_process as process;
+use logbus_schemas::python::str_of;
+use logbus_schemas::record::ATTRIBUTES;
+use logbus_schemas::{Record, Value};
+
+use super::{Formatter, Row};
+use crate::config::options::{Form, Kind, parameter};
+use crate::item::Notice;
+
+/// Maps in one another that become keys with dots; deeper ones are values.
+const MAX_DEPTH: usize = 8;
+
+pub(super) const ROW: Row = Row {
+    name: "logfmt",
+    summary: "key=value pairs on a line",
+    forms: &[Form {
+        class: "logfmt",
+        parameters: &[parameter(
+            "attributes",
+            Kind::Texts,
+            "attributes of records to show besides; extras are always shown",
+        )],
+        read: |options| {
+            Some(Box::new(Logfmt {
+                attributes: options.texts("attributes").unwrap_or_default(),
+            }))
+        },
+    }],
+};
+
+/// The format; see the head of this file.
+#[derive(Debug, Clone, Default)]
+pub struct Logfmt {
+    attributes: Vec<String>,
+}
+
+impl Formatter for Logfmt {
+    fn format(&mut self, record: &Record, out: &mut String) {
+        let begin = out.len();
+        if let Some(time) = rfc3339(record) {
+            pair("time", &time, begin, out);
+        }
+        if let Some(level) = record.level_name() {
+            pair("level", &level.to_lowercase(), begin, out);
+        }
+        if let Some(name) = record.name() {
+            pair("logger", name, begin, out);
+        }
+        pair("msg", &record.get_message(), begin, out);
+        for key in self
+            .attributes
+            .iter()
+            .filter(|key| ATTRIBUTES.contains(&key.as_str()))
+        {
+            if let Some(value) = record.get(key).filter(|value| !value.is_null()) {
+                add(key, value, 0, begin, out);
+            }
+        }
+        for (key, value) in record.extras() {
+            add(key, value, 0, begin, out);
+        }
+        for (key, field) in [("error", "exc_text"), ("stack", "stack_info")] {
+            if let Some(text) = record.text(field).filter(|text| !text.is_empty()) {
+                pair(key, text, begin, out);
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice, out: &mut String) {
+        self.format(&notice.to_record(process::now()), out);
+    }
+
+    fn again(&self) -> Box<dyn Formatter> {
+        Box::new(self.clone())
+    }
+}
+
+/// When a record was created, to the millisecond in UTC.
+fn rfc3339(record: &Record) -> Option<String> {
+    let millis = record.created().filter(|created| created.is_finite())? * 1000.0;
+    let moment = Timestamp::from_millisecond(millis.floor() as i64).ok()?;
+    Some(format!("{moment:.3}"))
+}
+
+fn add(key: &str, value: &Value, depth: usize, begin: usize, out: &mut String) {
+    match value {
+        Value::Map(map) if depth < MAX_DEPTH && !map.is_empty() => {
+            for (inner, value) in map.iter() {
+                add(&format!("{key}.{inner}"), value, depth + 1, begin, out);
+            }
+        }
+        Value::Str(text) => pair(key, text, begin, out),
+        Value::Null => pair(key, "null", begin, out),
+        Value::Bool(truth) => pair(key, if *truth { "true" } else { "false" }, begin, out),
+        other => {
+            let mut text = String::new();
+            str_of(other, &mut text);
+            pair(key, &text, begin, out);
+        }
+    }
+}
+
+fn pair(key: &str, value: &str, begin: usize, out: &mut String) {
+    if out.len() > begin {
+        out.push(' ');
+    }
+    let is_odd = |c: char| c <= ' ' || matches!(c, '=' | '"' | '\u{7f}');
+    let before = out.len();
+    out.extend(key.chars().map(|c| if is_odd(c) { '_' } else { c }));
+    if out.len() == before {
+        out.push('_');
+    }
+    out.push('=');
+    let is_plain = !value.is_empty() && !value.contains(|c: char| is_odd(c) || c.is_control());
+    if is_plain {
+        return out.push_str(value);
+    }
+    out.push('"');
+    for c in value.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                // Writing to a String does not fail.
+                let _written = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use logbus_schemas::Map;
+
+    #[test]
+    fn a_record_is_one_line_of_pairs() {
+        let mut record = Record::new("shop", 30, "low \"disk\"");
+        record.set("created", 1795207453.25);
+        record.set("user", "fred");
+        record.set("empty", "");
+        record.set(
+            "a b",
+            Map::from_iter([("c=d", Value::from(1.5)), ("e", Value::Null)]),
+        );
+        record.set("exc_text", "Traceback\nE: v");
+        let mut out = String::new();
+        Logfmt::default().format(&record, &mut out);
+        assert_eq!(
+            out,
+            "time=2026-11-20T20:44:13.250Z level=warning logger=shop msg=\"low \\\"disk\\\"\" \
+             user=fred empty=\"\" a_b.c_d=1.5 a_b.e=null error=\"Traceback\\nE: v\""
+        );
+    }
+}
