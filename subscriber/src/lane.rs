@@ -474,6 +474,10 @@ impl Runner {
             Ok(()) => return true,
             Err(Fault::Ended) => self.shared.ended.store(true, Ordering::Relaxed),
             Err(Fault::Io(error)) => self.complain(&error),
+            Err(Fault::Partly(error)) => {
+                self.complain(&error);
+                return true;
+            }
         }
         false
     }

@@ -236,7 +236,7 @@ impl Spec {
             _ => chars = text.chars(),
         }
         let mut rest = chars.as_str();
-        let mut take = |wanted: &str, rest: &mut &str| {
+        let take = |wanted: &str, rest: &mut &str| {
             let first = rest.chars().next().filter(|c| wanted.contains(*c));
             *rest = &rest[usize::from(first.is_some())..];
             first
@@ -439,7 +439,7 @@ impl Spec {
         }
         let mut grouped = String::new();
         for (at, digit) in whole.chars().enumerate() {
-            if at > 0 && (whole.len() - at) % every == 0 {
+            if at > 0 && (whole.len() - at).is_multiple_of(every) {
                 grouped.push(mark);
             }
             grouped.push(digit);

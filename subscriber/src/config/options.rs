@@ -322,6 +322,13 @@ impl<'a> Options<'a> {
         self.unfit(name, &node, &format!("one of {}", choices.join(", ")))
     }
 
+    /// The same as [`Options::one_of`] for an option that only some of the forms have which one
+    /// function reads.
+    pub fn one_of_if_known(&mut self, name: &'static str) -> Option<&'static str> {
+        let is_known = self.parameters.iter().any(|known| known.name == name);
+        if is_known { self.one_of(name) } else { None }
+    }
+
     /// What a text stands for.
     pub fn parse<T: FromStr>(&mut self, name: &'static str) -> Option<T>
     where

@@ -33,10 +33,9 @@ const BENCHES: &[Bench] = &[
         name: "file",
         make: |dir, verbose| {
             let path = dir.join("app.log");
-            let file =
-                file::FileHandler::open("file", &path, format::message_only(), verbose).unwrap();
+            let file = file::tests::at(&path, verbose);
             let look = move || std::fs::read_to_string(&path).unwrap();
-            (Box::new(file), Box::new(look))
+            (file, Box::new(look))
         },
     },
     Bench {

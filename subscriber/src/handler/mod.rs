@@ -50,6 +50,8 @@ pub enum Fault {
     Ended,
     /// Something else, told to the operator.
     Io(io::Error),
+    /// The same, but the batch was taken in; what of it was not, [`Handler::dropped`] counts.
+    Partly(io::Error),
 }
 
 impl From<io::Error> for Fault {
@@ -66,7 +68,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Ended => f.write_str("nobody reads any more"),
-            Fault::Io(error) => error.fmt(f),
+            Fault::Io(error) | Fault::Partly(error) => error.fmt(f),
         }
     }
 }

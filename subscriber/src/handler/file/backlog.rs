@@ -30,12 +30,12 @@ impl Backlog {
 
     /// Adds a text and a line feed, unless that makes it more than `limit` bytes. Where nothing
     /// waits, a text of any size is taken.
-    pub(super) fn push(&mut self, text: &str, is_record: bool, limit: usize) -> bool {
+    pub(super) fn push(&mut self, text: &[u8], is_record: bool, limit: usize) -> bool {
         let length = text.len() + 1;
         if !self.entries.is_empty() && self.bytes.len() + length > limit {
             return false;
         }
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.extend_from_slice(text);
         self.bytes.push(b'\n');
         self.entries.push_back(Entry { length, is_record });
         true
@@ -122,7 +122,7 @@ mod tests {
             let mut disk = Disk { room: 0, holds: Vec::new() };
             let mut rooms = rooms.into_iter();
             for text in &texts {
-                prop_assert!(backlog.push(text, true, 1 << 20));
+                prop_assert!(backlog.push(text.as_bytes(), true, 1 << 20));
                 disk.room = rooms.next().unwrap_or(0);
                 let is_done = backlog.write_to(&mut disk).is_ok();
                 prop_assert_eq!(is_done, backlog.len_bytes() == 0);
@@ -139,7 +139,7 @@ mod tests {
     fn a_line_that_was_half_written_is_whole_in_the_next_file() {
         let (mut backlog, mut next) = (Backlog::default(), Vec::new());
         for text in ["one", "two"] {
-            assert!(backlog.push(text, true, 100));
+            assert!(backlog.push(text.as_bytes(), true, 100));
         }
         let mut full = Disk {
             room: 6,
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn what_is_thrown_away_is_counted_and_one_text_always_has_room() {
         let mut backlog = Backlog::default();
-        assert!(backlog.push("longer than the limit", true, 5));
-        assert!(!backlog.push("x", true, 5));
-        assert!(backlog.push("a notice", false, 100));
+        assert!(backlog.push(b"longer than the limit", true, 5));
+        assert!(!backlog.push(b"x", true, 5));
+        assert!(backlog.push(b"a notice", false, 100));
         assert_eq!(backlog.abandon(), 1);
         assert_eq!(backlog.len_bytes(), 0);
     }
