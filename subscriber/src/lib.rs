@@ -15,6 +15,7 @@ pub mod item;
 pub mod decode;
 pub mod dispatch;
 pub mod lane;
+pub mod query;
 pub mod filter;
 pub mod format;
 pub mod handler;

@@ -17,5 +17,7 @@ mod stock_senders;
 mod listeners;
 /// Files hold whole lines, wherever logrotate moves them.
 mod files;
+/// The logging configuration that people have already does here what it did there.
+mod config;
 /// What the programs say and how they end.
 mod cli;

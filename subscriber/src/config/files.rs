@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document;
-use super::node::{Node, Place, Tree};
+use super::node::{Entry, Node, Place, Tree};
 use super::options::{Problems, nearest};
 
 /// The parts whose entries have names.
@@ -78,7 +78,7 @@ fn merge(whole: &mut Node, node: Node) {
             .entries()
             .filter(|_| NAMED.contains(&entry.key.as_str()))
         else {
-            whole.set(&entry.key, entry.value.clone());
+            whole.set_entry(entry.clone());
             continue;
         };
         let mut named = whole.get(&entry.key).cloned().unwrap_or_default();
@@ -87,9 +87,12 @@ fn merge(whole: &mut Node, node: Node) {
             named.tree = Tree::Map(Vec::new());
         }
         for part in parts {
-            named.set(&part.key, part.value.clone());
+            named.set_entry(part.clone());
         }
-        whole.set(&entry.key, named);
+        whole.set_entry(Entry {
+            value: named,
+            ..entry.clone()
+        });
     }
 }
 

@@ -98,5 +98,12 @@ impl Config {
     }
 }
 
+/// A tree that a test has written.
+#[cfg(test)]
+pub(crate) fn read_yaml(text: &str) -> Node {
+    let path = std::path::Path::new("test.yaml");
+    document::read(path, text, &mut Problems::default()).unwrap()
+}
+
 #[cfg(test)]
 mod tests;

@@ -118,17 +118,22 @@ impl Node {
 
     /// Sets a key, which makes this a map.
     pub fn set(&mut self, key: &str, value: Node) {
+        self.set_entry(Entry {
+            key: key.to_owned(),
+            place: value.place.clone(),
+            value,
+        });
+    }
+
+    /// The same with a key that has a place of its own.
+    pub fn set_entry(&mut self, entry: Entry) {
         if self.entries().is_none() {
             self.tree = Tree::Map(Vec::new());
         }
         if let Tree::Map(entries) = &mut self.tree {
-            match entries.iter_mut().find(|entry| entry.key == key) {
-                Some(entry) => entry.value = value,
-                None => entries.push(Entry {
-                    key: key.to_owned(),
-                    place: value.place.clone(),
-                    value,
-                }),
+            match entries.iter_mut().find(|known| known.key == entry.key) {
+                Some(known) => *known = entry,
+                None => entries.push(entry),
             }
         }
     }

@@ -192,6 +192,11 @@ impl<'a> Options<'a> {
         entries.any(|(entry, _)| entry.key == name && entry.value.tree == Tree::Null)
     }
 
+    /// A value, as records hold it.
+    pub fn value(&mut self, name: &'static str) -> Option<Value> {
+        self.take(name).map(|node| value_of(&node))
+    }
+
     /// Values by name, as records hold them.
     pub fn values(&mut self, name: &'static str) -> Option<Map> {
         let node = self.take(name)?;

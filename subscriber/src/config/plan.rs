@@ -345,7 +345,9 @@ impl Reader<'_> {
         let own = self.own_options(what, entry, form, common);
         let mut options = Options::new(what, &entry.place, own, form.parameters, self.problems);
         let made = (form.read)(&mut options);
-        made.filter(|_| options.finish())
+        // Also when something is wrong already: everything is said at once.
+        let is_good = options.finish();
+        made.filter(|_| is_good)
     }
 
     /// What an entry says by name, what `.ini` files say by position, and what `.` adds.

@@ -5,10 +5,20 @@
 //! many ([`Notice::HeldBack`]). A filter may change the record: what is behind it sees the change,
 //! other handlers do not.
 
+mod subtree;
+mod level;
+pub(crate) mod pattern;
+mod field;
+mod expression;
+mod rate;
+mod repeat;
+mod fields;
+
 use std::fmt;
 use std::sync::Arc;
 
-use logbus_schemas::Level;
+use logbus_schemas::python::str_of;
+use logbus_schemas::{Level, Record};
 
 use crate::config::options::Form;
 use crate::item::{Delivered, Notice};
@@ -38,7 +48,28 @@ pub struct Row {
 }
 
 /// Every kind of filter.
-pub const FILTERS: &[Row] = &[];
+pub const FILTERS: &[Row] = &[
+    subtree::ROW,
+    level::ROW,
+    pattern::ROW,
+    field::ROW,
+    expression::ROW,
+    rate::ROW,
+    repeat::ROW,
+    fields::ROW,
+];
+
+/// The values of some fields of a record, as a text that tells records apart.
+pub(crate) fn key_of(record: &Record, fields: &[String]) -> String {
+    let mut key = String::new();
+    for (at, field) in fields.iter().enumerate() {
+        key.push_str(if at == 0 { "" } else { ", " });
+        if let Some(value) = record.get(field) {
+            str_of(value, &mut key);
+        }
+    }
+    key
+}
 
 /// A level and filters, one after the other: what stands before a handler, or at a logger.
 #[derive(Debug)]
@@ -88,3 +119,6 @@ impl Sieve {
         }
     }
 }
+
+#[cfg(test)]
+mod conformance;

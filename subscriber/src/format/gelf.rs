@@ -33,7 +33,7 @@ pub(super) const ROW: Row = Row {
 
 /// The format; see the head of this file.
 #[derive(Debug, Clone)]
-pub struct Gelf {
+struct Gelf {
     host: String,
 }
 

@@ -43,7 +43,7 @@ pub(super) const ROW: Row = Row {
 
 /// The format; see the head of this file.
 #[derive(Debug, Clone, Default)]
-pub struct Logfmt {
+struct Logfmt {
     attributes: Vec<String>,
 }
 

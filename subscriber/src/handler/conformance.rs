@@ -56,7 +56,7 @@ pub(super) fn on_screen(verbose: bool) -> (Box<dyn Handler>, Look) {
 
 /// A terminal that remembers.
 #[derive(Default)]
-struct Screen(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Screen(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

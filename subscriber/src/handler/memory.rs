@@ -16,11 +16,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use logbus_process as process;
-use logbus_schemas::python::str_of;
 use logbus_schemas::{Level, Record};
 
 use super::{Fault, Handler, Opener, Row, Setting};
 use crate::config::options::{Form, Kind, Options, parameter};
+use crate::filter::key_of;
 use crate::item::Item;
 use crate::lane::Outlet;
 
@@ -179,7 +179,7 @@ impl Memory {
     }
 
     fn hold(&mut self, item: &Item, record: &Record) {
-        let key = self.key(record);
+        let key = key_of(record, &self.policy.by);
         let buffer = self.buffers.entry(key.clone()).or_default();
         buffer.items.push_back(item.clone());
         buffer.touched = process::now();
@@ -194,18 +194,6 @@ impl Memory {
         } else if self.order.len() > self.policy.capacity {
             self.discard_oldest();
         }
-    }
-
-    /// The values of the fields that tell buffers apart.
-    fn key(&self, record: &Record) -> String {
-        let mut key = String::new();
-        for field in &self.policy.by {
-            if let Some(value) = record.get(field) {
-                str_of(value, &mut key);
-            }
-            key.push('\0');
-        }
-        key
     }
 
     fn hand_on(&mut self, key: &str) {
