@@ -417,9 +417,9 @@ impl Runner {
         // These were taken for written when they were taken in.
         let (dropped, held_back) = (self.handler.dropped(), self.handler.held_back());
         self.shared.filtered.fetch_add(held_back, Ordering::Release);
-        self.shared
-            .written
-            .fetch_sub(dropped + held_back, Ordering::Release);
+        let written = self.shared.written.load(Ordering::Acquire);
+        let written = written.saturating_sub(dropped + held_back);
+        self.shared.written.store(written, Ordering::Release);
     }
 
     fn take(&mut self, load: &Load) {

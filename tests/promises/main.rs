@@ -1,5 +1,6 @@
 //! What logbus promises across processes, one module a promise. One test binary, because every
 //! further one costs a link and hides the list.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 /// Nothing that a process says at its start is lost, however short it lives.
 mod start;
@@ -19,5 +20,7 @@ mod listeners;
 mod files;
 /// The logging configuration that people have already does here what it did there.
 mod config;
+/// What Seq should have reaches it, whoever is away or killed meanwhile.
+mod seq;
 /// What the programs say and how they end.
 mod cli;

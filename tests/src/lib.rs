@@ -11,6 +11,8 @@
 #![allow(missing_docs, reason = "names say it; the readers are tests")]
 
 mod rsyslog;
+#[path = "../../subscriber/src/handler/seq/conformance_server.rs"]
+pub mod seq_server;
 
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
@@ -275,13 +277,17 @@ pub struct Logsub {
 
 impl Logsub {
     pub fn bound(args: &[&str]) -> Self {
+        Self::bound_with(args, &[])
+    }
+
+    pub fn bound_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut all = vec![
             "--bind",
             "tcp://127.0.0.1:0,nng+tcp://127.0.0.1:0",
             "--stats",
         ];
         all.extend(args);
-        let program = Program::start("logsub", &all);
+        let program = Program::start_with("logsub", &all, environment);
         let zmq = endpoint_in(&program.wait_for("receiving at tcp://"), "tcp");
         let nng = endpoint_in(&program.wait_for("receiving at nng+tcp://"), "nng+tcp");
         Self { program, zmq, nng }

@@ -39,6 +39,10 @@ const BENCHES: &[Bench] = &[
         },
     },
     Bench {
+        name: "seq",
+        make: |dir, verbose| seq::tests::on_server(dir, verbose),
+    },
+    Bench {
         name: "memory",
         make: |_, verbose| memory::tests::through_memory(verbose),
     },

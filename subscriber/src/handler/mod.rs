@@ -18,6 +18,7 @@ use crate::lane::Outlet;
 pub mod console;
 pub mod file;
 pub mod memory;
+pub mod seq;
 
 /// A place where records end.
 pub trait Handler: Send {
@@ -105,7 +106,7 @@ pub struct Row {
 }
 
 /// Every kind of handler.
-pub const HANDLERS: &[Row] = &[console::ROW, file::ROW, memory::ROW];
+pub const HANDLERS: &[Row] = &[console::ROW, file::ROW, seq::ROW, memory::ROW];
 
 /// Whether a notice stands between the records, or only where joins and ends are asked for.
 fn is_shown(notice: &Notice, verbose: bool) -> bool {
