@@ -48,7 +48,7 @@ fn what_logsub_held_for_seq_when_it_was_killed_arrives_after_its_restart() {
     let server = SeqServer::on(TcpListener::bind(address).unwrap());
     let logsub = Logsub::bound_with(&args, &environment);
     logsub.program.wait_for("events of an earlier run wait");
-    drop(server.until("events", |state| state.events.len() >= sent));
+    server.until("events", |state| state.events.len() >= sent);
     logsub.program.stop();
     assert_eq!(numbers(&server), (0..sent).collect::<Vec<_>>());
 }
@@ -77,10 +77,10 @@ fn the_seq_handler_that_the_workers_had_does_in_logsub() {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/shop.json");
     let folder = dir.path().display().to_string();
     Program::python("same_both_ways.py", &[source, &folder, &logsub.zmq]).succeed();
-    drop(server.until("the last event", |state| {
+    server.until("the last event", |state| {
         let last = state.events.last();
         last.is_some_and(|event| event["LoggerName"] == "last")
-    }));
+    });
     logsub.program.stop();
     let state = server.state();
     let order = state

@@ -101,14 +101,13 @@ impl SeqServer {
     }
 
     /// Waits until something is so.
-    pub fn until(&self, what: &str, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+    pub fn until(&self, what: &str, is_so: impl Fn(&State) -> bool) {
         let waited = self
             .shared
             .1
             .wait_timeout_while(self.state(), PATIENCE, |state| !is_so(state));
         let (state, timeout) = waited.unwrap();
         assert!(!timeout.timed_out(), "no {what}: {state:?}");
-        state
     }
 
     /// The texts of a property of all events that were taken, in their order.
