@@ -5,10 +5,11 @@
 //! `<decimal.Decimal object>`, but for the few classes of Python's library whose value is plain
 //! to see (`pickle/known.rs`). Any bytes give a value or an error, in time and memory bounded by
 //! their length: what a pickle says once and refers to often is written out each time, and a
-//! pickle that does so beyond [`MAX_REPEATED`] is refused. Nothing here writes pickles.
+//! pickle that does so beyond [`MAX_REPEATED`] is refused.
 //!
 //! Three steps, a file each: `op.rs` splits the bytes into instructions (with `scalar.rs`),
 //! `machine.rs` executes them on a stack of its own, and `build.rs` makes values of the outcome.
+//! `write.rs` goes the other way, for plain data.
 
 use super::{CodecError, CodecErrorKind};
 use crate::record::Record;
@@ -19,6 +20,9 @@ mod known;
 mod machine;
 mod op;
 mod scalar;
+mod write;
+
+pub use write::encode;
 
 /// How many values and bytes of text a pickle may make beyond its own length by referring again
 /// and again to what it said once.

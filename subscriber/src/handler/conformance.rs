@@ -46,6 +46,10 @@ const BENCHES: &[Bench] = &[
         name: "memory",
         make: |_, verbose| memory::tests::through_memory(verbose),
     },
+    Bench {
+        name: "socket",
+        make: |_, verbose| socket::tests::to_server(verbose),
+    },
 ];
 
 /// A console on a terminal that remembers.

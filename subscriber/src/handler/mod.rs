@@ -19,6 +19,8 @@ pub mod console;
 pub mod file;
 pub mod memory;
 pub mod seq;
+mod outbox;
+pub mod socket;
 
 /// A place where records end.
 pub trait Handler: Send {
@@ -106,7 +108,7 @@ pub struct Row {
 }
 
 /// Every kind of handler.
-pub const HANDLERS: &[Row] = &[console::ROW, file::ROW, seq::ROW, memory::ROW];
+pub const HANDLERS: &[Row] = &[console::ROW, file::ROW, seq::ROW, memory::ROW, socket::ROW];
 
 /// Whether a notice stands between the records, or only where joins and ends are asked for.
 fn is_shown(notice: &Notice, verbose: bool) -> bool {
