@@ -50,6 +50,10 @@ const BENCHES: &[Bench] = &[
         name: "socket",
         make: |_, verbose| socket::tests::to_server(verbose),
     },
+    Bench {
+        name: "syslog",
+        make: |_, verbose| syslog::tests::to_server(verbose),
+    },
 ];
 
 /// A console on a terminal that remembers.

@@ -21,6 +21,7 @@ pub mod memory;
 pub mod seq;
 mod outbox;
 pub mod socket;
+pub mod syslog;
 
 /// A place where records end.
 pub trait Handler: Send {
@@ -108,7 +109,14 @@ pub struct Row {
 }
 
 /// Every kind of handler.
-pub const HANDLERS: &[Row] = &[console::ROW, file::ROW, seq::ROW, memory::ROW, socket::ROW];
+pub const HANDLERS: &[Row] = &[
+    console::ROW,
+    file::ROW,
+    seq::ROW,
+    memory::ROW,
+    socket::ROW,
+    syslog::ROW,
+];
 
 /// Whether a notice stands between the records, or only where joins and ends are asked for.
 fn is_shown(notice: &Notice, verbose: bool) -> bool {
