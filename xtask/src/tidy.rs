@@ -52,10 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "logbus_subscriber",
         ],
     ),
-    (
-        "subscriber",
-        &["zmq::", "nng::", "zmq-sys", "logbus_publisher"],
-    ),
+    ("subscriber", &["zmq::", "nng::", "zmq-sys"]),
 ];
 const DOCUMENTS: &[&str] = &[
     "README.md",

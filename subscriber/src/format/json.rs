@@ -45,7 +45,7 @@ pub(super) const ROW: Row = Row {
 
 /// The format; see the head of this file.
 #[derive(Debug, Clone, Default)]
-struct JsonFormat {
+pub(super) struct JsonFormat {
     fields: Option<Vec<String>>,
     rename: Vec<(String, String)>,
     statics: Map,

@@ -73,6 +73,11 @@ pub(crate) fn severity(level: Level) -> u8 {
     }
 }
 
+/// The format of handlers for programs when nothing else is said.
+pub(crate) fn json_lines() -> Box<dyn Formatter> {
+    Box::new(json::JsonFormat::default())
+}
+
 /// The format of Python's handlers when nothing else is said, compiled.
 pub(crate) fn message_only() -> Box<dyn Formatter> {
     #[expect(clippy::expect_used, reason = "it is our own, and a test compiles it")]

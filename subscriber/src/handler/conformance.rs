@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use logbus_schemas::{Record, Topic, Value};
@@ -54,7 +55,66 @@ const BENCHES: &[Bench] = &[
         name: "syslog",
         make: |_, verbose| syslog::tests::to_server(verbose),
     },
+    Bench {
+        name: "exec",
+        make: |dir, verbose| exec::tests::to_tee(dir, verbose),
+    },
+    Bench {
+        name: "bus",
+        make: |dir, verbose| bus::tests::to_bus(dir, verbose),
+    },
 ];
+
+/// A handler that knows how many lines it should have written: for those whose other side takes
+/// its time.
+pub(super) fn counted(
+    handler: Box<dyn Handler>,
+    verbose: bool,
+) -> (Box<dyn Handler>, impl Fn() -> usize) {
+    let lines = Arc::<AtomicUsize>::default();
+    let counted = lines.clone();
+    let count = move || counted.load(Ordering::Relaxed);
+    let counted = Counted {
+        handler,
+        verbose,
+        lines,
+    };
+    (Box::new(counted), count)
+}
+
+struct Counted {
+    handler: Box<dyn Handler>,
+    verbose: bool,
+    lines: Arc<AtomicUsize>,
+}
+
+impl Handler for Counted {
+    fn name(&self) -> &str {
+        self.handler.name()
+    }
+
+    fn emit(&mut self, batch: &[Item]) -> Result<(), Fault> {
+        let is_line = |item: &&Item| match item {
+            Item::Record(_) => true,
+            Item::Notice(notice) => is_shown(notice, self.verbose),
+        };
+        let more = batch.iter().filter(is_line).count();
+        self.lines.fetch_add(more, Ordering::Relaxed);
+        self.handler.emit(batch)
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        self.handler.flush()
+    }
+
+    fn close(&mut self) -> Result<(), Fault> {
+        self.handler.close()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.handler.dropped()
+    }
+}
 
 /// A console on a terminal that remembers.
 pub(super) fn on_screen(verbose: bool) -> (Box<dyn Handler>, Look) {

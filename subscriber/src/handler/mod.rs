@@ -22,6 +22,8 @@ pub mod seq;
 mod outbox;
 pub mod socket;
 pub mod syslog;
+pub mod exec;
+pub mod bus;
 
 /// A place where records end.
 pub trait Handler: Send {
@@ -116,6 +118,8 @@ pub const HANDLERS: &[Row] = &[
     memory::ROW,
     socket::ROW,
     syslog::ROW,
+    exec::ROW,
+    bus::ROW,
 ];
 
 /// Whether a notice stands between the records, or only where joins and ends are asked for.

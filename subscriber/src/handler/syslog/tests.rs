@@ -155,7 +155,7 @@ fn pythons_handler_sends_here_the_bytes_that_it_sends_there() {
         ("facility", Tree::Int(19)),
     ];
     let mut handler = made(&ROW.forms[1], &options, false);
-    let mut receive = || {
+    let receive = || {
         let mut bytes = [0; 200];
         let length = server.recv(&mut bytes).unwrap();
         bytes[..length].to_vec()
