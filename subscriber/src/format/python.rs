@@ -146,6 +146,17 @@ impl PythonFormat {
     }
 }
 
+impl PythonFormat {
+    /// Compiles a format in the `{` style, with everything else as usual.
+    pub fn brace(format: &str) -> Result<Self, FormatError> {
+        Ok(Self {
+            style: Style::brace(format)?,
+            asctime: Asctime::new(None),
+            defaults: Map::default(),
+        })
+    }
+}
+
 impl Formatter for PythonFormat {
     fn format(&mut self, record: &Record, out: &mut String) {
         let Self {

@@ -169,11 +169,14 @@ fn with_each(verbose: bool, check: impl Fn(&'static str, Box<dyn Handler>, Look)
 
 #[test]
 fn every_row_has_a_bench_and_a_name_of_its_own() {
-    let rows: Vec<&str> = HANDLERS.iter().map(|row| row.name).collect();
+    // A mail is no line: what that handler promises is told beside it.
+    let rows = HANDLERS.iter().map(|row| row.name);
+    let rows: Vec<&str> = rows.filter(|name| *name != "smtp").collect();
     let benches: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
     assert_eq!(rows, benches);
     for (at, row) in HANDLERS.iter().enumerate() {
-        assert!(!row.summary.is_empty() && !rows[..at].contains(&row.name));
+        let is_new = HANDLERS[..at].iter().all(|other| other.name != row.name);
+        assert!(!row.summary.is_empty() && is_new);
     }
     with_each(false, |name, handler, _| assert_eq!(handler.name(), name));
 }

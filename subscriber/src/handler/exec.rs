@@ -86,7 +86,8 @@ impl Handler for Exec {
             if render(&mut *self.format, item, self.verbose, &mut self.line) {
                 self.line.push('\n');
                 let bytes = self.line.as_bytes().to_vec();
-                self.outbox.push(bytes, matches!(item, Item::Record(_)));
+                self.outbox
+                    .push(bytes, u64::from(matches!(item, Item::Record(_))));
             }
         }
         Ok(())

@@ -22,6 +22,7 @@ pub mod seq;
 mod outbox;
 pub mod socket;
 pub mod syslog;
+pub mod smtp;
 pub mod exec;
 pub mod bus;
 
@@ -118,6 +119,7 @@ pub const HANDLERS: &[Row] = &[
     memory::ROW,
     socket::ROW,
     syslog::ROW,
+    smtp::ROW,
     exec::ROW,
     bus::ROW,
 ];

@@ -46,7 +46,8 @@ pub(super) struct Outbox<W> {
 
 struct Message {
     bytes: Vec<u8>,
-    is_record: bool,
+    /// Records in it.
+    records: u64,
 }
 
 impl<W: Wire> Outbox<W> {
@@ -65,15 +66,20 @@ impl<W: Wire> Outbox<W> {
         }
     }
 
-    /// Takes a message in, or counts it when there is no room.
-    pub(super) fn push(&mut self, bytes: Vec<u8>, is_record: bool) {
+    /// The connection, to tell it something.
+    pub(super) fn wire(&mut self) -> &mut W {
+        &mut self.wire
+    }
+
+    /// Takes a message of so many records in, or counts them when there is no room.
+    pub(super) fn push(&mut self, bytes: Vec<u8>, records: u64) {
         if self.bytes + bytes.len() > MAX_KEPT && !self.queue.is_empty() {
-            self.dropped += u64::from(is_record);
-            self.dropped_now += u64::from(is_record);
+            self.dropped += records;
+            self.dropped_now += records;
             return;
         }
         self.bytes += bytes.len();
-        self.queue.push_back(Message { bytes, is_record });
+        self.queue.push_back(Message { bytes, records });
         // A server that is there takes messages as they come.
         if self.queue.len() >= 1024 && self.failures == 0 {
             self.flush();
@@ -95,11 +101,7 @@ impl<W: Wire> Outbox<W> {
     pub(super) fn close(&mut self) {
         self.next_try = Instant::now();
         self.flush();
-        let left = self
-            .queue
-            .iter()
-            .filter(|message| message.is_record)
-            .count() as u64;
+        let left: u64 = self.queue.iter().map(|message| message.records).sum();
         if left > 0 {
             (self.say)(&format!(
                 "{left} records could not be sent to {}",
@@ -198,7 +200,7 @@ mod tests {
         let say: Say = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
         let mut outbox = Outbox::new(Line(server.clone()), "s", "tcp://x", &say);
         for (at, patience) in [0, 2, 0, 1, 9].into_iter().enumerate() {
-            outbox.push(vec![b'a' + at as u8], true);
+            outbox.push(vec![b'a' + at as u8], 1);
             let mut there = server.lock().unwrap();
             (there.is_there, there.patience) = (true, patience);
             drop(there);
@@ -218,8 +220,8 @@ mod tests {
     fn what_has_no_room_is_counted_as_is_what_is_left_at_the_end() {
         let say: Say = Arc::new(|_| {});
         let mut outbox = Outbox::new(Line(Arc::default()), "s", "tcp://x", &say);
-        outbox.push(vec![0; MAX_KEPT], true);
-        outbox.push(vec![0; 1], true);
+        outbox.push(vec![0; MAX_KEPT], 1);
+        outbox.push(vec![0; 1], 1);
         assert_eq!(outbox.dropped(), 1);
         outbox.close();
         assert_eq!(outbox.dropped(), 2);

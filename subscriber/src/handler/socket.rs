@@ -125,7 +125,7 @@ impl Socket {
         }
         let length = u32::try_from(frame.len() - 4).unwrap_or(u32::MAX);
         frame[..4].copy_from_slice(&length.to_be_bytes());
-        self.outbox.push(frame, is_record);
+        self.outbox.push(frame, u64::from(is_record));
     }
 }
 

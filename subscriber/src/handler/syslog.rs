@@ -256,7 +256,8 @@ impl Handler for Syslog {
                         .message(&notice.to_record(now), &self.text, now)
                 }
             };
-            self.outbox.push(bytes, matches!(item, Item::Record(_)));
+            self.outbox
+                .push(bytes, u64::from(matches!(item, Item::Record(_))));
         }
         Ok(())
     }
