@@ -22,6 +22,7 @@ mod flags;
 pub mod settings;
 pub mod plan;
 pub mod print;
+pub mod schema;
 pub mod watch;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@
 //! terminal may see, is for handlers to decide.
 
 mod asctime;
+mod clef;
 mod gelf;
 pub(crate) mod json;
 mod logfmt;
@@ -52,6 +53,7 @@ pub const FORMATTERS: &[Row] = &[
     python::BRACE,
     python::DOLLAR,
     json::ROW,
+    clef::ROW,
     logfmt::ROW,
     gelf::ROW,
 ];
