@@ -22,5 +22,7 @@ mod files;
 mod config;
 /// What Seq should have reaches it, whoever is away or killed meanwhile.
 mod seq;
+/// A real rsyslog understands what it is sent.
+mod syslog;
 /// What the programs say and how they end.
 mod cli;

@@ -379,6 +379,12 @@ pub fn free_port_base() -> u16 {
     panic!("no four free ports in a row");
 }
 
+/// A port that nobody has.
+pub fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
 /// The first line of a file that holds `text`, once it is there.
 pub fn wait_for_file(path: &Path, text: &str) -> String {
     let deadline = Instant::now() + PATIENCE;

@@ -37,6 +37,44 @@ impl Rsyslog {
         }
     }
 
+    /// One that receives by UDP, TCP and a unix socket, and writes what it understood of each
+    /// message into the file `received`. Returns it with the two ports.
+    pub fn receiving() -> (Self, u16, u16) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let (udp, tcp) = (crate::free_port(), crate::free_port());
+        let config = format!(
+            "module(load=\"imuxsock\" SysSock.Use=\"off\")\n\
+             module(load=\"imudp\")\n\
+             module(load=\"imtcp\")\n\
+             template(name=\"understood\" type=\"string\" string=\"%syslogfacility-text%.%syslogseverity-text% \
+             %hostname% %app-name% %procid% %msgid% %structured-data% %msg%\\n\")\n\
+             input(type=\"imuxsock\" Socket=\"{}\")\n\
+             input(type=\"imudp\" address=\"127.0.0.1\" port=\"{udp}\")\n\
+             input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{tcp}\")\n\
+             action(type=\"omfile\" file=\"{}\" template=\"understood\")\n",
+            path("log"),
+            path("received"),
+        );
+        std::fs::write(path("conf"), config).unwrap();
+        let args = ["-n", "-f", &path("conf"), "-i", &path("pid")];
+        let rsyslog = Self {
+            program: Program::start_path("/usr/sbin/rsyslogd", &args),
+            log: UnixDatagram::unbound().unwrap(),
+            dir,
+        };
+        // It has read its configuration when it takes messages at its socket.
+        while rsyslog
+            .log
+            .send_to(b"<14>ready", rsyslog.path("log"))
+            .is_err()
+        {
+            std::thread::park_timeout(std::time::Duration::from_millis(5));
+        }
+        crate::wait_for_file(&rsyslog.path("received"), "ready");
+        (rsyslog, udp, tcp)
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -64,7 +64,17 @@ fn bench() -> anyhow::Result<()> {
     setup::install()?;
     setup::python()?;
     wheel::install("release")?;
-    run(Command::new(setup::venv_python()).arg("bench/python_handlers.py"))
+    run(Command::new(setup::venv_python()).arg("bench/python_handlers.py"))?;
+    let build = [
+        "build",
+        "--release",
+        "-p",
+        "logbus-subscriber",
+        "--example",
+        "handler_throughput",
+    ];
+    run(Command::new("cargo").args(build))?;
+    run(Command::new(setup::venv_python()).arg("bench/handlers.py"))
 }
 
 fn check() -> anyhow::Result<()> {

@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn the_schema_takes_what_is_taken_and_refuses_what_is_refused() {
         let schema = jsonschema::validator_for(&schema()).unwrap();
-        for name in ["shop.json"] {
+        for name in ["shop.json", "flask.json", "gunicorn.json", "seqlog.json"] {
             let config: Value =
                 serde_json::from_str(&file(&format!("tests/configs/{name}"))).unwrap();
             let problems: Vec<String> = schema

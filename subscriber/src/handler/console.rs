@@ -51,13 +51,21 @@ pub(super) const ROW: Row = Row {
             class: "logging.StreamHandler",
             parameters: &[parameter(
                 "stream",
-                Kind::OneOf(&["ext://sys.stdout", "ext://sys.stderr"]),
-                "where to; ext://sys.stderr",
+                Kind::Text,
+                "ext://sys.stdout or ext://sys.stderr; ext://sys.stderr",
             )],
             read: |options| {
-                let stream = match options.one_of("stream") {
+                let stream = options.text("stream");
+                let stream = match stream.as_deref() {
                     Some("ext://sys.stdout") => "stdout",
-                    _ => "stderr",
+                    Some("ext://sys.stderr") | None => "stderr",
+                    Some(other) => {
+                        // A stream of the worker's, as Flask's wsgi_errors_stream.
+                        let text =
+                            format!("there is no {other} here; standard error takes its place");
+                        options.warn("stream", text);
+                        "stderr"
+                    }
                 };
                 Some(opener(stream, None, format::message_only))
             },

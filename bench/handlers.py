@@ -1,0 +1,158 @@
+"""How fast handlers take records: logsub's beside Python's own, in one run.
+
+    target/venv/bin/python bench/handlers.py [RECORDS]
+
+Both are handed the same records and write the same lines, to the same places. Rounds go over all of
+them in turn; the median is printed, in microseconds a record, with the ratio to Python's. Each side
+is timed from its first record to the end of ``close``. ``cargo xtask bench`` builds what it needs.
+"""
+
+import json
+import logging
+import logging.handlers
+import multiprocessing
+import os
+import pathlib
+import socket
+import socketserver
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import http.server
+
+RECORDS = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
+ROUNDS = 5
+FORMAT = "%(asctime)s %(levelname)-8s %(name)s %(process)s %(message)s"
+ROOT = pathlib.Path(__file__).parents[1]
+PROGRAM = ROOT / "target/release/examples/handler_throughput"
+
+
+def discard(pipe):
+    class Discard(socketserver.BaseRequestHandler):
+        def handle(self):
+            while self.request.recv(1 << 16):
+                pass
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Discard)
+    pipe.send(server.server_address[1])
+    server.serve_forever()
+
+
+def discard_datagrams(pipe):
+    sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sink.bind(("127.0.0.1", 0))
+    pipe.send(sink.getsockname()[1])
+    while True:
+        sink.recv(1 << 16)
+
+
+def seq(pipe):
+    class Seq(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(201)
+            self.send_header("Content-Length", "29")
+            self.end_headers()
+            self.wfile.write(b'{"MinimumLevelAccepted":null}')
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Seq)
+    pipe.send(server.server_address[1])
+    server.serve_forever()
+
+
+def serve(target):
+    ours, theirs = multiprocessing.Pipe()
+    multiprocessing.Process(target=target, args=(theirs,), daemon=True).start()
+    return ours.recv()
+
+
+def handlers(folder, tcp, udp, http):
+    """name -> (a handler of logsub, Python's handler or None)"""
+    path = lambda name: os.path.join(folder, name)
+    logs = logging.handlers
+    rotating = {"maxBytes": 1 << 20, "backupCount": 3}
+    seq = {"type": "seq", "server": f"http://127.0.0.1:{http}", "spool": path("seq.redb")}
+    return {
+        "file": (
+            {"class": "logging.FileHandler", "filename": path("a")},
+            lambda: logging.FileHandler(path("b")),
+        ),
+        "file, rotated by size": (
+            {"class": "logging.handlers.RotatingFileHandler", "filename": path("c"), **rotating},
+            lambda: logs.RotatingFileHandler(path("d"), **rotating),
+        ),
+        "file, JSON lines": ({"type": "file", "path": path("e"), "formatter": "json"}, None),
+        "syslog, UDP": (
+            {"class": "logging.handlers.SysLogHandler", "address": ["127.0.0.1", udp]},
+            lambda: logs.SysLogHandler(("127.0.0.1", udp)),
+        ),
+        "syslog, TCP, RFC 5424": ({"type": "syslog", "address": f"tcp://127.0.0.1:{tcp}"}, None),
+        "socket, pickles": (
+            {"class": "logging.handlers.SocketHandler", "host": "127.0.0.1", "port": tcp},
+            lambda: logs.SocketHandler("127.0.0.1", tcp),
+        ),
+        "seq, spooled on disk": ({**seq, "close_timeout": 60}, None),
+    }
+
+
+def records():
+    made = []
+    for number in range(1000):
+        record = logging.LogRecord(
+            "shop.orders", 20, "/srv/shop/app.py", 40, "order %d of %s accepted", (number, "ann"), None
+        )
+        record.user = "fred"
+        made.append(record)
+    return made
+
+
+def time_python(make, made):
+    handler = make()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    begin = time.perf_counter()
+    for _ in range(RECORDS // 1000):
+        for record in made:
+            handler.handle(record)
+    handler.close()
+    return time.perf_counter() - begin
+
+
+def time_logsub(config, folder):
+    file = os.path.join(folder, "config.json")
+    formatter = {"full": {"format": FORMAT}}
+    handler = {"formatter": "full", **config}
+    if config.get("type") == "seq":
+        handler.pop("formatter")
+    with open(file, "w") as out:
+        json.dump({"version": 1, "formatters": formatter, "handlers": {"it": handler}}, out)
+    said = subprocess.run([PROGRAM, file, str(RECORDS)], check=True, capture_output=True, text=True)
+    return float(said.stdout.split()[1])
+
+
+def main():
+    tcp, udp, http = serve(discard), serve(discard_datagrams), serve(seq)
+    made = records()
+    results = {}
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, (config, make) in handlers(folder, tcp, udp, http).items():
+                ours, theirs = results.setdefault(name, ([], []))
+                ours.append(time_logsub(config, folder))
+                if make:
+                    theirs.append(time_python(make, made))
+    print(f"{'microseconds a record':24} {'logsub':>8} {'Python':>8} {'ratio':>7}")
+    for name, (ours, theirs) in results.items():
+        of = lambda seconds: statistics.median(seconds) / RECORDS * 1e6
+        peer = f"{of(theirs):8.2f} {of(theirs) / of(ours):6.1f}x" if theirs else f"{'-':>8}"
+        print(f"{name:24} {of(ours):8.2f} {peer}")
+
+
+if __name__ == "__main__":
+    main()
