@@ -149,6 +149,10 @@ impl Program {
         );
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn lines(&self) -> Vec<String> {
         self.said.0.lock().unwrap().clone()
     }

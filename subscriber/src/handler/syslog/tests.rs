@@ -188,3 +188,55 @@ fn addresses_have_a_scheme_and_a_usual_port() {
         assert!(Target::parse(bad).is_err(), "{bad}");
     }
 }
+
+/// A server for TLS with a certificate of its own, and the file that says to trust it.
+fn tls_server(
+    dir: &std::path::Path,
+) -> (TcpListener, std::sync::Arc<rustls::ServerConfig>, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let ca_file = dir.join("ca.pem");
+    std::fs::write(&ca_file, made.cert.pem()).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (listener, config.into(), ca_file.display().to_string())
+}
+
+#[test]
+fn over_tls_the_server_must_show_a_certificate_that_is_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (listener, config, ca_file) = tls_server(dir.path());
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        // The first client does not trust the certificate, and goes away.
+        let mut received = Vec::new();
+        for stream in listener.incoming().take(2) {
+            let session = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, stream.unwrap());
+            received.clear();
+            let _until_closed = stream.read_to_end(&mut received);
+        }
+        shown(&received)
+    });
+    let address = text(&format!("tls://localhost:{port}"));
+    let mut stranger = made(&ROW.forms[0], &[("address", address.clone())], false);
+    stranger
+        .emit(&[item(Record::new("a", 20, "secret"))])
+        .unwrap();
+    stranger.flush().unwrap();
+    let options = [("address", address), ("ca_file", text(&ca_file))];
+    let mut handler = made(&ROW.forms[0], &options, false);
+    handler
+        .emit(&[item(Record::new("a", 20, "hello"))])
+        .unwrap();
+    handler.flush().unwrap();
+    handler.close().unwrap();
+    assert_eq!(server.join().unwrap(), "hello\n");
+    assert_eq!(handler.dropped(), 0);
+}
