@@ -13,6 +13,7 @@ use std::time::Duration;
 use logbus_process as process;
 use logbus_schemas::{Record, Topic};
 use logbus_transport::{Error, Waker};
+use once_cell::race::OnceBox;
 
 use crate::config::Config;
 use crate::queue::Queue;
@@ -34,7 +35,7 @@ struct Incarnation {
     /// Whether it was closed for now: the next record begins another life.
     is_over: AtomicBool,
     /// The next life: in a forked child, or after this one was closed for now.
-    next: OnceLock<Box<Incarnation>>,
+    next: OnceBox<Incarnation>,
 }
 
 impl Publisher {
@@ -108,9 +109,7 @@ impl Publisher {
     /// published nothing there is nothing to flush, count or close.
     fn begun(&self) -> Option<&Incarnation> {
         let generation = process::generation();
-        let lives = std::iter::successors(Some(&self.first), |life| {
-            life.next.get().map(|next| &**next)
-        });
+        let lives = std::iter::successors(Some(&self.first), |life| life.next.get());
         lives.filter(|life| life.generation == generation).last()
     }
 
@@ -119,14 +118,24 @@ impl Publisher {
         let generation = process::generation();
         let mut incarnation = &self.first;
         while incarnation.generation != generation || incarnation.is_over.load(Ordering::Acquire) {
-            incarnation = incarnation.next.get_or_init(|| {
-                Box::new(
-                    Incarnation::begin(&self.config)
-                        .unwrap_or_else(|_| Incarnation::without_sockets(&self.config)),
-                )
-            });
+            incarnation = match incarnation.next.get() {
+                Some(next) => next,
+                None => self.succeed(incarnation),
+            };
         }
         incarnation
+    }
+
+    /// Begins the life after this one. Nobody waits for anybody here: a process that forks just
+    /// now leaves its child with a life that has begun or with none, and never with one that never
+    /// will. Of two threads that begin one, the second throws its own away.
+    fn succeed<'a>(&self, incarnation: &'a Incarnation) -> &'a Incarnation {
+        let begun = Incarnation::begin(&self.config)
+            .unwrap_or_else(|_| Incarnation::without_sockets(&self.config));
+        if let Err(spare) = incarnation.next.set(Box::new(begun)) {
+            drop(spare.close(Duration::ZERO));
+        }
+        incarnation.next.get().unwrap_or(incarnation)
     }
 }
 
@@ -161,7 +170,7 @@ impl Incarnation {
             thread: Mutex::new(thread),
             report: OnceLock::new(),
             is_over: AtomicBool::new(false),
-            next: OnceLock::new(),
+            next: OnceBox::new(),
         }
     }
 

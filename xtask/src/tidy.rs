@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "logbus_subscriber",
         ],
     ),
+    ("publisher/python", &["intern!(", "PyOnceLock", "LazyLock"]),
     (
         "bus-broker",
         &[

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use logbus_publisher::{Config, Overflow, Publisher, Reason};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
+use crate::names::names;
 use crate::options::{Options, seconds};
 use crate::record::Writing;
 use crate::text;
@@ -84,13 +84,13 @@ impl Core {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let mut record = record;
-        if slf.getattr(intern!(py, "filters"))?.is_truthy()? {
-            let verdict = slf.call_method1(intern!(py, "filter"), (&record,))?;
+        if slf.getattr(names().filters.get(py))?.is_truthy()? {
+            let verdict = slf.call_method1(names().filter.get(py), (&record,))?;
             if !verdict.is_truthy()? {
                 return Ok(verdict);
             }
             // Since Python 3.12 a filter may put another record in place of this one.
-            if verdict.hasattr(intern!(py, "levelno"))? {
+            if verdict.hasattr(names().levelno.get(py))? {
                 record = verdict;
             }
         }
@@ -102,7 +102,7 @@ impl Core {
     fn emit(slf: &Bound<'_, Self>, record: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Err(error) = Self::publish(slf, record) {
             let py = slf.py();
-            slf.call_method1(intern!(py, "_failed"), (record, error.into_value(py)))?;
+            slf.call_method1(names().failed.get(py), (record, error.into_value(py)))?;
         }
         Ok(())
     }

@@ -9,15 +9,14 @@
 
 use logbus_schemas::codec::MAX_DEPTH;
 use logbus_schemas::codec::sink::{DEEPER_LIST, DEEPER_MAP, Sink};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMapping,
-    PyMemoryView, PySet, PyString, PyTuple, PyType,
+    PyMemoryView, PySet, PyString, PyTuple,
 };
 use smallvec::SmallVec;
 
+use crate::names::names;
 use crate::text;
 
 /// Writes objects into `sink`.
@@ -216,25 +215,24 @@ fn substitute<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAn
     if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
         return sorted(value).map(Some);
     }
-    static ENUM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    if value.is_instance(ENUM.import(py, "enum", "Enum")?)? {
-        return value.getattr(intern!(py, "value")).map(Some);
+    if value.is_instance(names().enumeration.bind(py))? {
+        return value.getattr(names().value.get(py)).map(Some);
     }
     // Asked of the type: objects that invent attributes (mocks, proxies) have them all.
     let kind = value.get_type();
-    if let Some(fields) = kind.getattr_opt(intern!(py, "__dataclass_fields__"))? {
+    if let Some(fields) = kind.getattr_opt(names().dataclass_fields.get(py))? {
         return dataclass(value, &fields).map(Some);
     }
-    if kind.hasattr(intern!(py, "isoformat"))? {
-        return value.call_method0(intern!(py, "isoformat")).map(Some);
+    if kind.hasattr(names().isoformat.get(py))? {
+        return value.call_method0(names().isoformat.get(py)).map(Some);
     }
     let has = |name| kind.hasattr(name);
-    if has(intern!(py, "dtype"))?
-        && has(intern!(py, "item"))?
-        && has(intern!(py, "ndim"))?
-        && value.getattr(intern!(py, "ndim"))?.eq(0)?
+    if has(names().dtype.get(py))?
+        && has(names().item.get(py))?
+        && has(names().ndim.get(py))?
+        && value.getattr(names().ndim.get(py))?.eq(0)?
     {
-        return value.call_method0(intern!(py, "item")).map(Some);
+        return value.call_method0(names().item.get(py)).map(Some);
     }
     if value.cast::<PyMapping>().is_ok() {
         let map = PyDict::new(py);

@@ -8,6 +8,7 @@
 use pyo3::prelude::*;
 
 mod core;
+mod names;
 mod record;
 mod encode;
 mod text;
@@ -25,6 +26,7 @@ mod _logbus {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::names::make(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -9,12 +9,12 @@
 
 use logbus_schemas::codec::sink::Sink;
 use logbus_schemas::codec::{self, Codec, json, msgpack};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType};
 use smallvec::SmallVec;
 
 use crate::encode::{Encoder, raised};
+use crate::names::names;
 use crate::text;
 
 /// What every record is written with.
@@ -66,15 +66,15 @@ impl Writing {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = record.py();
         let dict = record
-            .getattr(intern!(py, "__dict__"))?
+            .getattr(names().dict.get(py))?
             .cast_into::<PyDict>()?;
         let name = dict
-            .get_item(intern!(py, "name"))?
+            .get_item(names().name.get(py))?
             .unwrap_or_else(|| PyString::new(py, "").into_any());
         // Taken out first: writing a value may run code that changes the record.
         let entries: SmallVec<[Entry<'py>; 32]> = dict.iter().collect();
         let mut left_behind = 0;
-        for name in [intern!(py, "message"), intern!(py, "asctime")] {
+        for name in [names().message.get(py), names().asctime.get(py)] {
             left_behind += usize::from(dict.contains(name)?);
         }
         let exception = Exception::of(&dict)?;
@@ -141,11 +141,11 @@ impl Writing {
     ) -> PyResult<Message<'py>> {
         let py = record.py();
         let class = self.record_class.bind(py);
-        let msg = dict.get_item(intern!(py, "msg"))?;
-        let args = dict.get_item(intern!(py, "args"))?;
+        let msg = dict.get_item(names().msg.get(py))?;
+        let args = dict.get_item(names().args.get(py))?;
         let is_plain = record.get_type().is(class)
             && class
-                .getattr(intern!(py, "getMessage"))?
+                .getattr(names().get_message.get(py))?
                 .is(&self.get_message);
         let rendered = match (&msg, args) {
             (Some(msg), Some(args)) if is_plain && msg.is_exact_instance_of::<PyString>() => {
@@ -156,7 +156,7 @@ impl Writing {
                     Ok(msg.clone())
                 }
             }
-            _ => record.call_method0(intern!(py, "getMessage")),
+            _ => record.call_method0(names().get_message.get(py)),
         };
         Ok(match rendered {
             Ok(text) => Message { text, fault: None },
@@ -266,7 +266,7 @@ struct Exception<'py> {
 
 impl<'py> Exception<'py> {
     fn of(dict: &Bound<'py, PyDict>) -> PyResult<Option<Self>> {
-        let info = dict.get_item(intern!(dict.py(), "exc_info"))?;
+        let info = dict.get_item(names().exc_info.get(dict.py()))?;
         // Anything else that stands there is an ordinary value.
         Ok(info
             .and_then(|info| info.cast_into::<PyTuple>().ok())
@@ -278,8 +278,8 @@ impl<'py> Exception<'py> {
     fn text(&self, handler: &Bound<'py, PyAny>, format_exception: &Bound<'py, PyAny>) -> String {
         let py = self.info.py();
         let by_formatter = handler
-            .getattr(intern!(py, "formatter"))
-            .and_then(|own| own.call_method1(intern!(py, "formatException"), (&self.info,)));
+            .getattr(names().formatter.get(py))
+            .and_then(|own| own.call_method1(names().format_exception.get(py), (&self.info,)));
         let text = by_formatter.or_else(|_| format_exception.call1((&self.info,)));
         match text.and_then(|text| text.str()) {
             Ok(text) => text::utf8(&text)
@@ -296,8 +296,8 @@ impl<'py> Exception<'py> {
         let of_kind = |name| kind.as_ref().and_then(|kind| kind.getattr(name).ok());
         let [kind_key, module_key, value_key] = MADE_OF_EXCEPTION;
         for (key, value) in [
-            (kind_key, of_kind(intern!(py, "__qualname__"))),
-            (module_key, of_kind(intern!(py, "__module__"))),
+            (kind_key, of_kind(names().qualname.get(py))),
+            (module_key, of_kind(names().module.get(py))),
         ] {
             out.sink.key(key);
             match value {

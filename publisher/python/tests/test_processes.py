@@ -145,6 +145,35 @@ def test_a_pool_of_processes_hands_over_what_it_logged(wire, tmp_path):
     assert len({record["message"] for record in wire.records(50)}) == 50
 
 
+FIRST_RECORDS = """
+import logging, os, threading
+import logbus
+log = logging.getLogger("app")
+log.setLevel("INFO")
+log.addHandler(logbus.Handler(linger=0))
+threads = [threading.Thread(target=log.info, args=("thread",), kwargs={"extra": {"s": {1}}})
+           for _ in range(4)]
+for thread in threads:
+    thread.start()
+children = []
+for child in range(4):
+    pid = os.fork()
+    if pid == 0:
+        log.info("child")
+        os._exit(0)
+    children.append(pid)
+for pid in children:
+    assert os.waitpid(pid, 0)[1] == 0
+os._exit(0)
+"""
+
+
+def test_a_fork_among_the_very_first_records_leaves_no_child_waiting(python):
+    # What is made for a first record is what a fork could break off; so there are many first ones.
+    for _ in range(40):
+        assert python(FIRST_RECORDS, endpoint="tcp://127.0.0.1:9").wait(timeout=30) == 0
+
+
 def test_what_was_flushed_over_nng_outlives_os_exit(python):
     """ZeroMQ cannot say when its own thread has written; NNG's sockets here can."""
     wire = NngWire()
