@@ -67,6 +67,7 @@ fn item(number: usize, topic: &Topic) -> Item {
         record,
         topic: topic.clone(),
         origin: None,
+        sender: None,
         received: 0,
     }))
 }

@@ -165,6 +165,7 @@ impl Decoder {
                             record: dated(record, now),
                             topic,
                             origin: None,
+                            sender: None,
                             received: now,
                         },
                         out,
@@ -209,6 +210,7 @@ impl Decoder {
             Verdict::All => vec![0..header.count],
             Verdict::Only(new) => new,
         };
+        let sender = self.ledger.sender(header.sender);
         let mut found = 0;
         let mut passed = 0;
         let mut fault = None;
@@ -228,6 +230,7 @@ impl Decoder {
                         record: dated(record, header.sent),
                         topic: topic.clone(),
                         origin,
+                        sender: sender.clone(),
                         received: now,
                     },
                     out,

@@ -28,8 +28,18 @@ pub struct Delivered {
     pub topic: Topic,
     /// Who numbered it, and how; nobody where it came straight from a foreign sender.
     pub origin: Option<(SenderId, u64)>,
+    /// Who that is, as far as it was known when the record came.
+    pub sender: Option<Arc<ledger::Sender>>,
     /// When it came, in ns since 1970-01-01 00:00 UTC.
     pub received: u64,
+}
+
+impl Delivered {
+    /// The host that the sender runs on, where it has said so.
+    pub fn host(&self) -> Option<&str> {
+        let identity = self.sender.as_ref()?.identity.as_ref()?;
+        Some(identity.host.as_str()).filter(|host| !host.is_empty())
+    }
 }
 
 /// A notice, from the account of losses or from this program.

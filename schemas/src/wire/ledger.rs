@@ -357,6 +357,11 @@ impl Ledger {
             .map(|account| (&*account.sender, account.totals))
     }
 
+    /// A sender, with what it has said of itself so far.
+    pub fn sender(&self, id: SenderId) -> Option<Arc<Sender>> {
+        self.senders.get(&id).map(|account| account.sender.clone())
+    }
+
     /// The sum over all senders, those forgotten included.
     pub fn totals(&self) -> Totals {
         let mut sum = self.forgotten;

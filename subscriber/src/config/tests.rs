@@ -108,3 +108,92 @@ fn a_level_may_be_a_number() {
     let config = resolve(&["-l", "25"]).unwrap();
     assert_eq!(config.settings.level, Some(Level(25)));
 }
+
+/// Files with these texts, read one after the other.
+fn files(texts: &[&str], is_lenient: bool) -> Result<Config, Vec<String>> {
+    let dir = tempfile::tempdir().unwrap();
+    let paths: Vec<PathBuf> = (0..texts.len())
+        .map(|at| dir.path().join(format!("{at}.yaml")))
+        .collect();
+    for (path, text) in paths.iter().zip(texts) {
+        std::fs::write(path, text).unwrap();
+    }
+    let folder = format!("{}/", dir.path().display());
+    let shown = |problem: &Problem| problem.to_string().replace(&folder, "");
+    Config::check(&paths, is_lenient)
+        .map_err(|problems| problems.errors.iter().map(shown).collect())
+}
+
+#[test]
+fn a_later_file_adds_and_replaces_by_name_and_an_incremental_one_sets_levels() {
+    let config = files(
+        &[
+            "handlers: {a: {type: console}, b: {type: console}}\nroot: {level: ERROR, handlers: [a]}",
+            "handlers: {b: {type: 'null'}}\nloggers: {x: {handlers: [b]}}",
+            "incremental: true\nhandlers: {a: {level: ERROR, type: nonsense}}\n\
+             loggers: {x: {level: DEBUG, propagate: false, handlers: [a]}}\nroot: {level: INFO}",
+        ],
+        false,
+    )
+    .unwrap();
+    assert_eq!(names(&config), ["a", "b"]);
+    assert_eq!(config.plan.handlers[0].sieve.level, Level::ERROR);
+    assert_eq!(config.plan.root.level, Some(Level::INFO));
+    let (name, logger) = &config.plan.loggers[0];
+    assert_eq!((name.as_str(), logger.level), ("x", Some(Level::DEBUG)));
+    assert!(!logger.propagate && logger.handlers == [1]);
+    let alone = files(&["incremental: true\nhandlers: {a: {level: INFO}}"], false);
+    assert!(alone.err().unwrap()[0].contains("changes handlers of files before it"));
+}
+
+#[test]
+fn a_handler_hands_on_to_one_that_exists_and_never_in_a_circle() {
+    let memory = |target: &str| format!("{{class: memory, target: {target}}}");
+    let handlers = |a: &str, b: &str| {
+        format!(
+            "handlers: {{a: {}, b: {}, c: {{type: console}}}}",
+            memory(a),
+            memory(b)
+        )
+    };
+    assert!(files(&[&handlers("b", "cfg://handlers.c")], false).is_ok());
+    let said = files(&[&handlers("b", "a")], false).err().unwrap();
+    assert!(said[0].contains("lead in a circle"), "{said:?}");
+    let said = files(&[&handlers("b", "d")], false).err().unwrap();
+    assert!(said[0].contains("there is no handler \"d\""), "{said:?}");
+}
+
+#[test]
+fn what_is_left_out_leniently_is_left_out_wherever_it_is_named() {
+    let text = "formatters: {f: {(): my.Formatter}}\nfilters: {x: {(): my.Filter}}\n\
+                handlers:\n  a: {type: console, formatter: f, filters: [x]}\n  b: {class: my.Handler}\n\
+                loggers: {l: {handlers: [b], filters: [x]}}\nroot: {handlers: [a, b]}";
+    assert_eq!(files(&[text], false).err().unwrap().len(), 3);
+    let config = files(&[text], true).unwrap();
+    assert_eq!(names(&config), ["a"]);
+    assert_eq!(config.warnings.len(), 3);
+    assert_eq!(config.plan.root.handlers, [0]);
+}
+
+#[test]
+fn settings_of_files_give_way_to_flags() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.yaml");
+    std::fs::write(
+        &path,
+        "logsub: {topics: [a], max_message: 1KiB, verbose: yes}",
+    )
+    .unwrap();
+    let path = path.display().to_string();
+    let config = resolve(&["--config", &path, "-t", "b"]).unwrap();
+    let Settings {
+        topics,
+        max_message,
+        verbose,
+        ..
+    } = &config.settings;
+    assert_eq!(topics, &[logbus_schemas::TopicFilter::parse("b").unwrap()]);
+    assert!(*max_message == 1024 && *verbose);
+    // A file without handlers leaves the console.
+    assert_eq!(names(&config), ["console"]);
+}

@@ -72,6 +72,7 @@ fn record(name: &str, level: i64, n: i64) -> Item {
         record,
         topic: Topic::new("a").unwrap(),
         origin: None,
+        sender: None,
         received: 0,
     }))
 }

@@ -26,6 +26,7 @@ fn delivered(record: Record) -> Arc<Delivered> {
         record,
         topic: Topic::new("a").unwrap(),
         origin: None,
+        sender: None,
         received: 0,
     })
 }

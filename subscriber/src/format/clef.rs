@@ -36,7 +36,7 @@ struct Clef {
 
 impl Formatter for Clef {
     fn format(&mut self, record: &Record, out: &mut String) {
-        out.push_str(&event(record, process::now(), &self.properties));
+        out.push_str(&event(record, None, process::now(), &self.properties));
     }
 
     fn notice(&mut self, notice: &Notice, out: &mut String) {

@@ -146,6 +146,7 @@ pub(super) fn item(record: Record) -> Item {
         record,
         topic: Topic::new("a").unwrap(),
         origin: None,
+        sender: None,
         received: 0,
     }))
 }
@@ -169,9 +170,11 @@ fn with_each(verbose: bool, check: impl Fn(&'static str, Box<dyn Handler>, Look)
 
 #[test]
 fn every_row_has_a_bench_and_a_name_of_its_own() {
-    // A mail is no line: what that handler promises is told beside it.
+    // A mail is no line: what that handler promises is told beside it. And nothing is nothing.
     let rows = HANDLERS.iter().map(|row| row.name);
-    let rows: Vec<&str> = rows.filter(|name| *name != "smtp").collect();
+    let rows: Vec<&str> = rows
+        .filter(|name| !["smtp", "null"].contains(name))
+        .collect();
     let benches: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
     assert_eq!(rows, benches);
     for (at, row) in HANDLERS.iter().enumerate() {

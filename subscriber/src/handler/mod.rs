@@ -25,6 +25,7 @@ pub mod syslog;
 pub mod smtp;
 pub mod exec;
 pub mod bus;
+mod null;
 
 /// A place where records end.
 pub trait Handler: Send {
@@ -122,6 +123,7 @@ pub const HANDLERS: &[Row] = &[
     smtp::ROW,
     exec::ROW,
     bus::ROW,
+    null::ROW,
 ];
 
 /// Whether a notice stands between the records, or only where joins and ends are asked for.

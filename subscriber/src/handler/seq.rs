@@ -333,14 +333,14 @@ impl Seq {
         })
     }
 
-    fn gather(&mut self, record: &Record, is_record: bool) {
+    fn gather(&mut self, record: &Record, host: Option<&str>, is_record: bool) {
         let level = record.level().unwrap_or(Level::INFO);
         if !self.outpost.shared.is_wanted(event::level_name(level)) {
             self.unwanted += u64::from(is_record);
             return;
         }
         let now = process::now();
-        let mut event = event::event(record, now, &self.properties);
+        let mut event = event::event(record, host, now, &self.properties);
         if event.len() > self.event_bytes {
             event = event::placeholder(record, now, event.len());
         }
@@ -433,9 +433,9 @@ impl Handler for Seq {
     fn emit(&mut self, batch: &[Item]) -> Result<(), Fault> {
         for item in batch {
             match item {
-                Item::Record(delivered) => self.gather(&delivered.record, true),
+                Item::Record(delivered) => self.gather(&delivered.record, delivered.host(), true),
                 Item::Notice(notice) if is_shown(notice, self.verbose) => {
-                    self.gather(&notice.to_record(process::now()), false);
+                    self.gather(&notice.to_record(process::now()), None, false);
                 }
                 Item::Notice(_) => {}
             }

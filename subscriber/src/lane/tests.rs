@@ -89,6 +89,7 @@ fn batch(texts: &[&str]) -> Batch {
             record: Record::new("a", 20, text),
             topic: Topic::new("a").unwrap(),
             origin: None,
+            sender: None,
             received: 0,
         }))
     };

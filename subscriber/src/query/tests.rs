@@ -22,6 +22,7 @@ fn delivered() -> Delivered {
         record,
         topic: Topic::new("shop").unwrap(),
         origin: None,
+        sender: None,
         received: 0,
     }
 }

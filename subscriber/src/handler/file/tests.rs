@@ -43,6 +43,7 @@ fn record(text: &str) -> Item {
         record,
         topic,
         origin: None,
+        sender: None,
         received: 0,
     }))
 }

@@ -75,8 +75,8 @@ pub(crate) fn rank(name: &str) -> Option<u8> {
 }
 
 /// An event, one line of JSON without a line feed. `now` stands in for a time that a record does
-/// not have; `more` are properties for every event.
-pub(crate) fn event(record: &Record, now: u64, more: &Map) -> String {
+/// not have; `host` is where its sender runs, and `more` are properties for every event.
+pub(crate) fn event(record: &Record, host: Option<&str>, now: u64, more: &Map) -> String {
     let mut event = Map::with_capacity(24);
     event.set("@t", time(record, now).as_str());
     let level = record.level().unwrap_or(Level::INFO);
@@ -108,6 +108,11 @@ pub(crate) fn event(record: &Record, now: u64, more: &Map) -> String {
     {
         // Also a number without a name has one there.
         properties.add("LevelName", Value::from(&*name));
+    }
+    if let Some(host) = host
+        && !properties.has("MachineName")
+    {
+        properties.add("MachineName", Value::from(host));
     }
     for (key, value) in more.iter() {
         properties.add(key, value.clone());
@@ -336,12 +341,16 @@ fn harmless(value: &Value) -> Value {
 struct Properties(Vec<(String, Value)>);
 
 impl Properties {
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     fn add(&mut self, name: &str, value: Value) {
         let mut name = match name.starts_with('@') {
             true => format!("@{name}"),
             false => name.to_owned(),
         };
-        while self.0.iter().any(|(known, _)| *known == name) {
+        while self.has(&name) {
             name.push('_');
         }
         self.0.push((name, value));
@@ -360,7 +369,7 @@ mod tests {
     }
 
     fn shown(record: &Record) -> String {
-        event(record, 0, &Map::default())
+        event(record, None, 0, &Map::default())
     }
 
     const HEAD: &str = r#"{"@t":"2026-11-20T20:44:13.722582Z","@l":"Warning","#;
@@ -441,6 +450,16 @@ mod tests {
             assert!(event.contains(part), "{event}");
         }
         assert!(!event.contains("otelSpanID") && !event.contains("@sp"));
+    }
+
+    #[test]
+    fn the_senders_host_is_a_property_unless_the_record_says_another() {
+        let mut record = record("m", Value::Null);
+        let shown = |record: &Record| event(record, Some("web-1"), 0, &Map::default());
+        assert!(shown(&record).contains(r#""MachineName":"web-1""#));
+        record.set("MachineName", "web-2");
+        let event = shown(&record);
+        assert!(event.contains("web-2") && !event.contains("web-1"));
     }
 
     #[test]
