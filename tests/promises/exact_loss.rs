@@ -5,7 +5,8 @@ const RECORDS: u64 = 600_000;
 /// Floods a subscriber that stands still, through a broker that holds little for it; then lets it
 /// go on and holds its account against what was published.
 fn check(transport: usize, topics: &str, wanted: &str, published: u64) {
-    let broker = Broker::start(&["--subscriber-queue", "3"]);
+    // Little, but enough for the goodbyes of three topics at once.
+    let broker = Broker::start(&["--subscriber-queue", "8"]);
     let logsub = Program::start(
         "logsub",
         &[
