@@ -67,19 +67,33 @@ def seq(pipe):
     server.serve_forever()
 
 
+def subscribe(pipe):
+    import zmq
+
+    subscriber = zmq.Context().socket(zmq.SUB)
+    subscriber.subscribe(b"")
+    pipe.send(subscriber.bind_to_random_port("tcp://127.0.0.1"))
+    while True:
+        subscriber.recv_multipart()
+
+
 def serve(target):
     ours, theirs = multiprocessing.Pipe()
     multiprocessing.Process(target=target, args=(theirs,), daemon=True).start()
     return ours.recv()
 
 
-def handlers(folder, tcp, udp, http):
+def handlers(folder, tcp, udp, http, bus):
     """name -> (a handler of logsub, Python's handler or None)"""
     path = lambda name: os.path.join(folder, name)
     logs = logging.handlers
     rotating = {"maxBytes": 1 << 20, "backupCount": 3}
     seq = {"type": "seq", "server": f"http://127.0.0.1:{http}", "spool": path("seq.redb")}
     return {
+        "console": (
+            {"class": "logging.StreamHandler"},
+            lambda: logging.StreamHandler(open(os.devnull, "w")),
+        ),
         "file": (
             {"class": "logging.FileHandler", "filename": path("a")},
             lambda: logging.FileHandler(path("b")),
@@ -99,6 +113,8 @@ def handlers(folder, tcp, udp, http):
             lambda: logs.SocketHandler("127.0.0.1", tcp),
         ),
         "seq, spooled on disk": ({**seq, "close_timeout": 60}, None),
+        "command, JSON lines": ({"type": "exec", "command": ["cat"], "formatter": "json"}, None),
+        "another bus": ({"type": "bus", "endpoint": f"tcp://127.0.0.1:{bus}"}, None),
     }
 
 
@@ -128,21 +144,22 @@ def time_logsub(config, folder):
     file = os.path.join(folder, "config.json")
     formatter = {"full": {"format": FORMAT}}
     handler = {"formatter": "full", **config}
-    if config.get("type") == "seq":
+    if config.get("type") in ("seq", "bus"):
         handler.pop("formatter")
     with open(file, "w") as out:
         json.dump({"version": 1, "formatters": formatter, "handlers": {"it": handler}}, out)
-    said = subprocess.run([PROGRAM, file, str(RECORDS)], check=True, capture_output=True, text=True)
+    run = {"check": True, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    said = subprocess.run([PROGRAM, file, str(RECORDS)], **run)
     return float(said.stdout.split()[1])
 
 
 def main():
-    tcp, udp, http = serve(discard), serve(discard_datagrams), serve(seq)
+    sinks = [serve(sink) for sink in (discard, discard_datagrams, seq, subscribe)]
     made = records()
     results = {}
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
-            for name, (config, make) in handlers(folder, tcp, udp, http).items():
+            for name, (config, make) in handlers(folder, *sinks).items():
                 ours, theirs = results.setdefault(name, ([], []))
                 ours.append(time_logsub(config, folder))
                 if make:

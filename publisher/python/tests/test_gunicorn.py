@@ -294,6 +294,8 @@ def test_from_birth_to_file_every_record_is_accounted_for(gunicorn, tmp_path):
             if round == 0:
                 server.process.send_signal(signal.SIGHUP)
             if round == 1:
+                # The workers of before the reload say goodbye; it is another that must not.
+                until(lambda: log.read_text().count("Worker exiting") == 4)
                 pid = int(server.get("/pid"))
                 until(lambda: "last words" in log.read_text())
                 os.kill(pid, signal.SIGKILL)

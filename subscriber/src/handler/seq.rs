@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use logbus_process as process;
@@ -26,7 +26,7 @@ use logbus_schemas::{Level, Map, Record};
 
 use self::client::Client;
 use self::event::MAX_EVENT;
-use self::shipper::{Batching, Shared, Shipper};
+use self::shipper::{ASK_EVERY, Batching, Shared, Shipper};
 use self::spool::Spool;
 use super::{Fault, Handler, Opener, Row, Setting, is_shown};
 use crate::config::options::{Form, Kind, Options, Parameter, parameter};
@@ -166,6 +166,7 @@ impl Settings {
                 bytes: MAX_BATCH as usize,
                 time: Duration::from_secs(2),
                 first_wait: FIRST_WAIT,
+                ask_every: ASK_EVERY,
             },
             event_bytes: MAX_EVENT,
             spool: None,
@@ -403,6 +404,7 @@ fn outpost(path: &Path, settings: &Settings, say: &super::Say) -> anyhow::Result
         server: settings.server.clone(),
         say: say.clone(),
         failures: 0,
+        posted: Instant::now(),
     };
     std::thread::Builder::new()
         .name("logsub-seq".to_owned())

@@ -23,6 +23,9 @@ use super::event::rank;
 use super::spool::Spool;
 use crate::format::json::write_object;
 
+/// How often a server that wants only some levels is asked whether it wants others now, when there
+/// is nothing to send: as Serilog's sink asks.
+pub(super) const ASK_EVERY: Duration = Duration::from_secs(120);
 /// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -37,6 +40,8 @@ pub(super) struct Batching {
     pub(super) time: Duration,
     /// The first wait after a failure; it doubles with each.
     pub(super) first_wait: Duration,
+    /// How often to ask which levels are wanted.
+    pub(super) ask_every: Duration,
 }
 
 /// What became of events.
@@ -133,24 +138,39 @@ pub(super) struct Shipper {
     pub(super) say: Say,
     /// Failures in a row.
     pub(super) failures: u32,
+    /// When the last request was made.
+    pub(super) posted: Instant,
 }
 
 impl Shipper {
     /// Ships until it is stopped.
     pub(super) fn run(mut self) {
         while let Some(events) = self.next() {
-            let result = self.deliver(&events);
+            let result = match events.is_empty() {
+                true => self.ask(),
+                false => self.deliver(&events),
+            };
             self.settle(result);
             self.shared.wake();
         }
     }
 
-    /// The next batch, once there is one; `None` when there will be none.
+    /// The next batch, once there is one; an empty one when the server should be asked which
+    /// levels it wants; `None` when there will be none.
     fn next(&mut self) -> Option<Vec<(u64, String)>> {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         while state.spool.waiting() == 0 && !state.stops {
-            state = wait(&shared, state, LONGEST_WAIT);
+            let is_choosy = shared.least.load(Ordering::Relaxed) > 0;
+            if is_choosy && self.posted.elapsed() >= self.batching.ask_every {
+                return Some(Vec::new());
+            }
+            let longest = if is_choosy {
+                self.batching.ask_every
+            } else {
+                LONGEST_WAIT
+            };
+            state = wait(&shared, state, longest);
         }
         let full = self.batching.records as u64;
         let deadline = Instant::now() + self.batching.time;
@@ -180,6 +200,24 @@ impl Shipper {
         }
     }
 
+    /// Asks with a request of no events.
+    fn ask(&mut self) -> Result<(), Later> {
+        self.posted = Instant::now();
+        match self.client.post("") {
+            Answer::Taken(level) => {
+                self.obey(level);
+                Ok(())
+            }
+            // Nothing waits for an answer: the next event finds out what is wrong.
+            _ => Ok(()),
+        }
+    }
+
+    fn obey(&self, level: Option<String>) {
+        let least = level.and_then(|level| rank(&level)).unwrap_or(0);
+        self.shared.least.store(least, Ordering::Relaxed);
+    }
+
     /// Delivers events, or says why not all of them.
     fn deliver(&mut self, events: &[(u64, String)]) -> Result<(), Later> {
         let (wanted, unwanted): (Vec<_>, Vec<_>) = events
@@ -191,11 +229,11 @@ impl Shipper {
         if wanted.is_empty() {
             return Ok(());
         }
+        self.posted = Instant::now();
         let lines: Vec<&str> = wanted.iter().map(|(_, line)| line.as_str()).collect();
         match self.client.post(&lines.join("\n")) {
             Answer::Taken(level) => {
-                let least = level.and_then(|level| rank(&level)).unwrap_or(0);
-                self.shared.least.store(least, Ordering::Relaxed);
+                self.obey(level);
                 self.remove(&wanted, |counts, count| counts.sent += count)
             }
             Answer::Refused(reason) | Answer::TooLarge(reason) => self.part(&wanted, &reason),

@@ -288,6 +288,26 @@ fn the_level_that_the_server_wants_is_obeyed_until_it_wants_another() {
 }
 
 #[test]
+fn a_server_that_wanted_little_is_asked_whether_it_wants_more_now() {
+    let (bench, server) = (Bench::new(), SeqServer::start());
+    server.state().level = Some("Fatal");
+    let mut seq = bench.handler(&server.url, |settings| {
+        settings.batching.ask_every = Duration::from_millis(20);
+    });
+    emit(&mut seq, 0..1);
+    while seq.outpost.shared.is_wanted("Information") {
+        std::thread::yield_now();
+    }
+    server.state().level = None;
+    while !seq.outpost.shared.is_wanted("Information") {
+        std::thread::yield_now();
+    }
+    emit(&mut seq, 1..2);
+    seq.close().unwrap();
+    assert_eq!(server.ids("id"), ["0", "1"]);
+}
+
+#[test]
 fn a_full_spool_is_said_and_counted() {
     let bench = Bench::new();
     let mut seq = bench.handler("http://127.0.0.1:9", |settings| settings.spool_bytes = 1000);
