@@ -134,8 +134,7 @@ fn end_of_field(text: &str) -> Option<usize> {
 
 impl Field {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        let end = text.find(['!', ':']).unwrap_or(text.len());
-        let (name, rest) = text.split_at(end);
+        let (name, rest) = text.split_at(end_of_name(text));
         let (conversion, rest) = match rest.strip_prefix('!') {
             Some(rest) => {
                 let letter = rest.chars().next().filter(|c| "rsa".contains(*c));
@@ -197,6 +196,20 @@ impl Field {
         }
         spec.text(&text, out)
     }
+}
+
+/// Where the name ends and the conversion or format begins: not within brackets.
+fn end_of_name(text: &str) -> usize {
+    let mut is_within = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' => is_within = true,
+            ']' => is_within = false,
+            '!' | ':' if !is_within => return at,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 fn path_of(text: &str) -> Result<Vec<String>, &'static str> {

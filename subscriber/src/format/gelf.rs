@@ -47,6 +47,8 @@ const SAID: &[&str] = &[
     "relativeCreated",
     "levelno",
     "exc_info",
+    "exc_text",
+    "stack_info",
     "asctime",
 ];
 
@@ -76,7 +78,12 @@ impl Formatter for Gelf {
         object.set("level", i64::from(level));
         for (key, value) in record.fields().iter() {
             if !SAID.contains(&key) && !value.is_null() {
-                object.set(name_of(key).as_str(), value_of(value));
+                let mut name = name_of(key);
+                // Names that become the same stay apart.
+                while object.get(&name).is_some() {
+                    name.push('_');
+                }
+                object.set(name.as_str(), value_of(value));
             }
         }
         write_object(object, out);
@@ -92,7 +99,7 @@ impl Formatter for Gelf {
 }
 
 fn name_of(key: &str) -> String {
-    let is_allowed = |c: char| c.is_alphanumeric() || "_.-".contains(c);
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let name: String = key
         .chars()
         .map(|c| if is_allowed(c) { c } else { '_' })
@@ -127,6 +134,7 @@ mod tests {
         record.set("created", 1795207453.25);
         record.set("id", 7);
         record.set("a b", true);
+        record.set("a_b", "kept");
         let mut out = String::new();
         Gelf {
             host: "web-1".into(),
@@ -136,7 +144,7 @@ mod tests {
             out,
             "{\"version\":\"1.1\",\"host\":\"web-1\",\"short_message\":\"failed x\",\
              \"full_message\":\"failed x\\nbadly\",\"timestamp\":1795207453.25,\"level\":3,\
-             \"_name\":\"shop\",\"_levelname\":\"ERROR\",\"_id_\":7,\"_a_b\":\"True\"}"
+             \"_name\":\"shop\",\"_levelname\":\"ERROR\",\"_id_\":7,\"_a_b\":\"True\",\"_a_b_\":\"kept\"}"
         );
     }
 }

@@ -13,6 +13,7 @@ use logbus_process as process;
 use logbus_schemas::codec::json;
 use logbus_schemas::{Map, Record, Value};
 
+use super::logfmt::rfc3339;
 use super::{Formatter, Row};
 use crate::config::options::{Form, Kind, Options, parameter};
 use crate::item::Notice;
@@ -26,7 +27,7 @@ pub(super) const ROW: Row = Row {
             parameter(
                 "fields",
                 Kind::Texts,
-                "the fields, in this order; all when not given",
+                "the fields, in this order; all when not given; asctime is the time in UTC",
             ),
             parameter(
                 "rename",
@@ -78,7 +79,12 @@ impl JsonFormat {
         let message = || Value::from(&*record.get_message());
         let mut add = |field: &str, value: Value| {
             if !value.is_null() {
-                entries.push((self.name(field).into(), value));
+                let mut name = CompactString::from(self.name(field));
+                // A new name that is taken takes no other's place.
+                while entries.iter().any(|(known, _)| *known == name) {
+                    name.push('_');
+                }
+                entries.push((name, value));
             }
         };
         match &self.fields {
@@ -87,6 +93,14 @@ impl JsonFormat {
                     match (record.get(field), field.as_str()) {
                         (_, "message") => add(field, message()),
                         (Some(value), _) => add(field, value.clone()),
+                        (None, "asctime") => add(field, asctime(record)),
+                        (None, "levelname") => {
+                            let level = record.level_name();
+                            add(
+                                field,
+                                level.map_or(Value::Null, |level| Value::from(&*level)),
+                            );
+                        }
                         (None, _) => {}
                     }
                 }
@@ -105,6 +119,11 @@ impl JsonFormat {
         }
         Map::from_pairs(entries)
     }
+}
+
+/// When a record was created, to the millisecond in UTC (RFC 3339).
+fn asctime(record: &Record) -> Value {
+    rfc3339(record).map_or(Value::Null, |time| Value::from(time.as_str()))
 }
 
 impl Formatter for JsonFormat {
@@ -151,15 +170,34 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_taken_costs_no_field() {
+        let format = JsonFormat {
+            fields: Some(["name", "user"].map(str::to_owned).into()),
+            rename: vec![("user".into(), "name".into())],
+            statics: Map::from_iter([("name", "static")]),
+        };
+        let mut record = Record::new("a", 40, "m");
+        record.set("user", "fred");
+        let expected = r#"{"name":"a","name_":"fred","name__":"static"}"#;
+        assert_eq!(line(format, &record), expected);
+    }
+
+    #[test]
     fn fields_are_chosen_renamed_and_added() {
         let format = JsonFormat {
-            fields: Some(vec!["levelname".into(), "message".into(), "none".into()]),
+            fields: Some(
+                ["asctime", "levelname", "message", "none"]
+                    .map(str::to_owned)
+                    .into(),
+            ),
             rename: vec![("levelname".into(), "level".into())],
             statics: Map::from_iter([("service", "shop")]),
         };
+        let mut record = Record::new("a", 40, "m");
+        record.set("created", 1795207453.25);
         assert_eq!(
-            line(format, &Record::new("a", 40, "m")),
-            r#"{"level":"ERROR","message":"m","service":"shop"}"#
+            line(format, &record),
+            r#"{"asctime":"2026-11-20T20:44:13.250Z","level":"ERROR","message":"m","service":"shop"}"#
         );
     }
 }

@@ -89,7 +89,7 @@ impl Formatter for Logfmt {
 }
 
 /// When a record was created, to the millisecond in UTC.
-fn rfc3339(record: &Record) -> Option<String> {
+pub(super) fn rfc3339(record: &Record) -> Option<String> {
     let millis = record.created().filter(|created| created.is_finite())? * 1000.0;
     let moment = Timestamp::from_millisecond(millis.floor() as i64).ok()?;
     Some(format!("{moment:.3}"))
@@ -118,11 +118,15 @@ fn pair(key: &str, value: &str, begin: usize, out: &mut String) {
         out.push(' ');
     }
     let is_odd = |c: char| c <= ' ' || matches!(c, '=' | '"' | '\u{7f}');
-    let before = out.len();
-    out.extend(key.chars().map(|c| if is_odd(c) { '_' } else { c }));
-    if out.len() == before {
-        out.push('_');
+    let mut key: String = key
+        .chars()
+        .map(|c| if is_odd(c) { '_' } else { c })
+        .collect();
+    // A key that is none, or that the line has already, stays apart.
+    while key.is_empty() || has_key(&out[begin..], &key) {
+        key.push('_');
     }
+    out.push_str(&key);
     out.push('=');
     let is_plain = !value.is_empty() && !value.contains(|c: char| is_odd(c) || c.is_control());
     if is_plain {
@@ -146,6 +150,21 @@ fn pair(key: &str, value: &str, begin: usize, out: &mut String) {
     out.push('"');
 }
 
+/// Whether a line has this key. In a quoted value it may look so, too: then one more underscore
+/// does no harm.
+fn has_key(line: &str, key: &str) -> bool {
+    let mut rest = line;
+    while let Some(at) = rest.find(key) {
+        let is_begin = at == 0 || rest[..at].ends_with(' ');
+        let after = &rest[at + key.len()..];
+        if is_begin && after.starts_with('=') {
+            return true;
+        }
+        rest = &rest[at + key.len()..];
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +176,7 @@ mod tests {
         record.set("created", 1795207453.25);
         record.set("user", "fred");
         record.set("empty", "");
+        record.set("level", "high");
         record.set(
             "a b",
             Map::from_iter([("c=d", Value::from(1.5)), ("e", Value::Null)]),
@@ -167,7 +187,7 @@ mod tests {
         assert_eq!(
             out,
             "time=2026-11-20T20:44:13.250Z level=warning logger=shop msg=\"low \\\"disk\\\"\" \
-             user=fred empty=\"\" a_b.c_d=1.5 a_b.e=null error=\"Traceback\\nE: v\""
+             user=fred empty=\"\" level_=high a_b.c_d=1.5 a_b.e=null error=\"Traceback\\nE: v\""
         );
     }
 }

@@ -453,7 +453,8 @@ fn zone(options: &mut Options<'_>) -> Option<TimeZone> {
         .map(|name| name.trim_start_matches("ext://"))
     {
         None | Some("time.localtime") => {}
-        Some("time.gmtime") => return Some(TimeZone::UTC),
+        // C calls the zone of gmtime GMT.
+        Some("time.gmtime") => return Some(TimeZone::posix("GMT0").unwrap_or(TimeZone::UTC)),
         Some(other) => {
             let text = format!("{other:?} does not run here; write ext://time.gmtime or zone: UTC");
             options.wrong("converter", text);

@@ -1,6 +1,7 @@
 //! `strftime` as Python's `time.strftime` has it on Linux: glibc's, in the C locale.
 //!
-//! Of the flags, `-` (no padding), `_` (spaces), `0` (zeros) and `^` (upper case) are understood,
+//! Of the flags, `-` (no padding), `_` (spaces), `0` (zeros) and `^` (upper case), `#` (the
+//! other case) are understood,
 //! and widths (the manual page strftime(3)). What is no directive stays as it is.
 
 use std::fmt::Write;
@@ -57,6 +58,8 @@ pub(super) fn strftime(format: &str, moment: &Zoned, out: &mut String) {
 struct Directive {
     flag: Option<char>,
     is_upper: bool,
+    /// `#`: the other case.
+    is_swapped: bool,
     width: Option<usize>,
     letter: char,
 }
@@ -64,12 +67,13 @@ struct Directive {
 impl Directive {
     /// Reads a directive and its length in bytes.
     fn read(text: &str) -> Option<(Self, usize)> {
-        let (mut flag, mut is_upper, mut width) = (None, false, None);
+        let (mut flag, mut is_upper, mut is_swapped, mut width) = (None, false, false, None);
         for (at, c) in text.char_indices().skip(1) {
             match c {
                 '_' | '-' => flag = Some(c),
                 '0' if width.is_none() => flag = Some(c),
-                '^' | '#' => is_upper = c == '^',
+                '^' => is_upper = true,
+                '#' => is_swapped = true,
                 '0'..='9' => {
                     let digit = c as usize - '0' as usize;
                     width = Some((width.unwrap_or(0) * 10 + digit).min(1024));
@@ -80,6 +84,7 @@ impl Directive {
                     let directive = Self {
                         flag,
                         is_upper,
+                        is_swapped,
                         width,
                         letter,
                     };
@@ -165,9 +170,14 @@ impl Directive {
         let fill = if self.flag == Some('0') { '0' } else { ' ' };
         let missing = self.width.unwrap_or(0).saturating_sub(text.chars().count());
         out.extend(std::iter::repeat_n(fill, missing));
-        match self.is_upper {
-            true => out.push_str(&text.to_uppercase()),
-            false => out.push_str(text),
+        // What is in capitals has the other case in small letters.
+        let is_capital = matches!(self.letter, 'p' | 'Z');
+        if self.is_swapped && is_capital {
+            out.push_str(&text.to_lowercase());
+        } else if self.is_upper || self.is_swapped {
+            out.push_str(&text.to_uppercase());
+        } else {
+            out.push_str(text);
         }
     }
 
@@ -216,6 +226,10 @@ mod tests {
             "%f",
             "%Ey",
             "%",
+            "%#Z",
+            "%#p",
+            "%#a",
+            "%#B",
         ];
         formats.extend(more.map(str::to_owned));
         let moments: Vec<i64> = (0..400).map(|n| 1_700_000_000 + n * 7_654_321).collect();
