@@ -68,6 +68,7 @@ fn item(number: usize, topic: &Topic) -> Item {
         topic: topic.clone(),
         origin: None,
         sender: None,
+        offset: None,
         received: 0,
     }))
 }

@@ -166,6 +166,7 @@ impl Decoder {
                             topic,
                             origin: None,
                             sender: None,
+                            offset: None,
                             received: now,
                         },
                         out,
@@ -211,6 +212,7 @@ impl Decoder {
             Verdict::Only(new) => new,
         };
         let sender = self.ledger.sender(header.sender);
+        let offset = self.ledger.offset(header.sender);
         let mut found = 0;
         let mut passed = 0;
         let mut fault = None;
@@ -231,6 +233,7 @@ impl Decoder {
                         topic: topic.clone(),
                         origin,
                         sender: sender.clone(),
+                        offset,
                         received: now,
                     },
                     out,

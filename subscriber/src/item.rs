@@ -30,6 +30,9 @@ pub struct Delivered {
     pub origin: Option<(SenderId, u64)>,
     /// Who that is, as far as it was known when the record came.
     pub sender: Option<Arc<ledger::Sender>>,
+    /// By how many ns the clock of whoever numbered it is behind ours, as far as that was known
+    /// when the record came; below 0 when it is ahead.
+    pub offset: Option<i64>,
     /// When it came, in ns since 1970-01-01 00:00 UTC.
     pub received: u64,
 }

@@ -10,13 +10,15 @@
 //!
 //! to the record, where `earlier` are the records that were sent or discarded before this
 //! receiver listened. [`super::sequence`] is the sender's half. What the ledger finds it says as
-//! [`Notice`]s; it holds no clock and drops no record itself.
+//! [`Notice`]s; it tells no time and drops no record itself. On the way it learns how far each
+//! sender's clock is from the receiver's.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::clock::Clock;
 use super::{Header, Identity, SenderId};
 use crate::topic::Topic;
 
@@ -260,6 +262,7 @@ struct Account {
     sender: Arc<Sender>,
     state: State,
     last_heard: u64,
+    clock: Clock,
     succeeded: bool,
     topics: HashMap<Topic, TopicAccount>,
     totals: Totals,
@@ -301,7 +304,7 @@ impl Ledger {
         notices: &mut Vec<Notice>,
     ) -> Verdict {
         let attached = self.attached;
-        let account = self.hear(header.sender, now, notices);
+        let account = self.hear(header, now, notices);
         account.enter(topic, header, attached, notices)
     }
 
@@ -315,7 +318,7 @@ impl Ledger {
         notices: &mut Vec<Notice>,
     ) {
         let attached = self.attached;
-        let account = self.hear(header.sender, now, notices);
+        let account = self.hear(header, now, notices);
         let reasons = identity.as_ref().map(|who| who.discarded.clone());
         let introduced = account.introduce(identity);
         account.enter(topic, header, attached, notices);
@@ -350,7 +353,8 @@ impl Ledger {
         }
     }
 
-    /// Every sender with its totals, those that ended long ago apart.
+    /// Every sender with its totals, those that ended long ago apart. [`Ledger::offset`] knows of
+    /// each one's clock.
     pub fn senders(&self) -> impl Iterator<Item = (&Sender, Totals)> {
         self.senders
             .values()
@@ -362,6 +366,11 @@ impl Ledger {
         self.senders.get(&id).map(|account| account.sender.clone())
     }
 
+    /// By how many ns a sender's clock is behind the receiver's, as far as is known.
+    pub fn offset(&self, id: SenderId) -> Option<i64> {
+        self.senders.get(&id)?.clock.offset()
+    }
+
     /// The sum over all senders, those forgotten included.
     pub fn totals(&self) -> Totals {
         let mut sum = self.forgotten;
@@ -371,9 +380,14 @@ impl Ledger {
         sum
     }
 
-    fn hear(&mut self, id: SenderId, now: u64, notices: &mut Vec<Notice>) -> &mut Account {
+    fn hear(&mut self, header: &Header, now: u64, notices: &mut Vec<Notice>) -> &mut Account {
+        let id = header.sender;
         let account = self.senders.entry(id).or_insert_with(|| Account::new(id));
         account.last_heard = account.last_heard.max(now);
+        // A sender that has no clock says 0.
+        if header.sent != 0 {
+            account.clock.sample(header.sent, now);
+        }
         if account.state == State::Silent {
             account.state = State::Live;
             notices.push(Notice::Returned(account.sender.clone()));
@@ -447,6 +461,7 @@ impl Account {
             sender: Arc::new(Sender { id, identity: None }),
             state: State::Live,
             last_heard: 0,
+            clock: Clock::default(),
             succeeded: false,
             topics: HashMap::new(),
             totals: Totals::default(),

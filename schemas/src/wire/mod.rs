@@ -13,7 +13,8 @@
 //! - sequence numbers count the records that were really sent, per (sender, topic), from 0;
 //! - the total of discarded records only grows, so a lost message loses no count.
 //!
-//! [`sequence`] is the sender's half of the loss account, [`ledger`] the receiver's.
+//! [`sequence`] is the sender's half of the loss account, [`ledger`] the receiver's, which has a
+//! [`clock`] for every sender.
 
 use std::fmt;
 
@@ -23,6 +24,7 @@ use crate::topic::{Topic, TopicError};
 pub mod header;
 pub mod heartbeat;
 pub mod sequence;
+pub mod clock;
 pub mod ledger;
 
 pub use header::{Flags, HEADER_LEN, Header, MAGIC, SenderId, VERSION};

@@ -210,6 +210,24 @@ fn a_record_without_a_time_has_its_messages() {
     assert_eq!(created(&said), Some(7.0));
 }
 
+#[test]
+fn a_record_comes_with_how_far_its_senders_clock_is_behind() {
+    let mut decoder = decoder(&[], None);
+    let mut out = Vec::new();
+    for (sequence, now) in [(0, 900), (1, 400), (2, 700)] {
+        let header = native(sequence, 1);
+        let message = inbound(&[b"myapp", &header, &payload(&["x"])]);
+        decoder.message(&message, now, &mut out);
+    }
+    decoder.message(&inbound(&[b"a.INFO", b"x"]), 1, &mut out);
+    let offset = |item: &Item| match item {
+        Item::Record(delivered) => delivered.offset,
+        other => panic!("{other:?}"),
+    };
+    let offsets: Vec<_> = out.iter().map(offset).collect();
+    assert_eq!(offsets, [Some(899), Some(399), Some(399), None]);
+}
+
 proptest! {
     #[test]
     fn any_frames_are_decoded_or_refused(

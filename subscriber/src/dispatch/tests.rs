@@ -73,6 +73,7 @@ fn record(name: &str, level: i64, n: i64) -> Item {
         topic: Topic::new("a").unwrap(),
         origin: None,
         sender: None,
+        offset: None,
         received: 0,
     }))
 }

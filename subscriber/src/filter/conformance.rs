@@ -27,6 +27,7 @@ fn delivered(record: Record) -> Arc<Delivered> {
         topic: Topic::new("a").unwrap(),
         origin: None,
         sender: None,
+        offset: None,
         received: 0,
     })
 }

@@ -147,6 +147,7 @@ pub(super) fn item(record: Record) -> Item {
         topic: Topic::new("a").unwrap(),
         origin: None,
         sender: None,
+        offset: None,
         received: 0,
     }))
 }

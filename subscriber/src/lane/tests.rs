@@ -90,6 +90,7 @@ fn batch(texts: &[&str]) -> Batch {
             topic: Topic::new("a").unwrap(),
             origin: None,
             sender: None,
+            offset: None,
             received: 0,
         }))
     };

@@ -23,6 +23,7 @@ fn delivered() -> Delivered {
         topic: Topic::new("shop").unwrap(),
         origin: None,
         sender: None,
+        offset: None,
         received: 0,
     }
 }

@@ -123,6 +123,30 @@ fn what_comes_late_is_shown_and_no_longer_lost() {
 }
 
 #[test]
+fn records_and_heartbeats_tell_of_a_senders_clock_unless_they_give_no_time() {
+    let mut reader = Reader::new();
+    let offset = |reader: &Reader| reader.ledger.offset(SenderId(1));
+    assert_eq!(offset(&reader), None);
+    let silent = |header: Header| Header { sent: 0, ..header };
+    reader.records(silent(message(0, 1)));
+    assert_eq!(offset(&reader), None);
+    reader.records(Header {
+        sent: 1_400,
+        ..message(1, 1)
+    });
+    assert_eq!(offset(&reader), Some(600));
+    let heartbeat = Header {
+        flags: Flags::HEARTBEAT,
+        sent: 2_500,
+        ..message(2, 0)
+    };
+    reader.heartbeat(heartbeat, None);
+    reader.heartbeat(silent(heartbeat), None);
+    assert_eq!(offset(&reader), Some(-500));
+    assert_eq!(reader.ledger.offset(SenderId(2)), None);
+}
+
+#[test]
 fn what_comes_twice_is_shown_once() {
     let mut reader = Reader::new();
     reader.records(message(0, 3));

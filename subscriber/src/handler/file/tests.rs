@@ -44,6 +44,7 @@ fn record(text: &str) -> Item {
         topic,
         origin: None,
         sender: None,
+        offset: None,
         received: 0,
     }))
 }
