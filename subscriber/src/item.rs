@@ -1,10 +1,12 @@
 //! What flows from decoding to the handlers: records and notices, in one stream.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use logbus_schemas::dialect::MalformedKind;
-use logbus_schemas::wire::{SenderId, ledger};
+use logbus_schemas::python::str_of;
+use logbus_schemas::wire::{Identity, SenderId, ledger};
 use logbus_schemas::{Level, Record, Topic, Value};
 
 /// One thing in the stream.
@@ -40,8 +42,62 @@ pub struct Delivered {
 impl Delivered {
     /// The host that the sender runs on, where it has said so.
     pub fn host(&self) -> Option<&str> {
-        let identity = self.sender.as_ref()?.identity.as_ref()?;
-        Some(identity.host.as_str()).filter(|host| !host.is_empty())
+        let host = self.identity()?.host.as_str();
+        Some(host).filter(|host| !host.is_empty())
+    }
+
+    /// The id of the process that sent it, where that has said so, else the record's own `process`.
+    pub fn pid(&self) -> Option<i64> {
+        let pid = self.identity().map(|identity| i64::from(identity.pid));
+        pid.filter(|pid| *pid != 0).or_else(|| {
+            let process = self.record.get("process")?;
+            process.as_i64().or_else(|| process.as_str()?.parse().ok())
+        })
+    }
+
+    /// Who sent it: `host/program:pid` without what is not known of these. A sender that has not
+    /// said who it is has its id in hex, and a record that came straight from a foreign one its
+    /// process as `:613`. Empty where nothing is known.
+    pub fn sender_name(&self) -> Cow<'_, str> {
+        match (&self.sender, self.origin, self.pid()) {
+            (Some(sender), ..) => sender.name().into(),
+            (None, Some((id, _)), _) => id.to_string().into(),
+            (None, None, Some(pid)) => format!(":{pid}").into(),
+            (None, None, None) => "".into(),
+        }
+    }
+
+    /// By what its sender may be called: its whole name, its program with and without the process
+    /// id, its id in hex.
+    pub fn sender_names(&self) -> Vec<Cow<'_, str>> {
+        let mut names = vec![self.sender_name()];
+        if let Some(Identity { program, pid, .. }) = self.identity() {
+            names.push(program.as_str().into());
+            names.push(format!("{program}:{pid}").into());
+        }
+        names.extend(self.origin.map(|(id, _)| id.to_string().into()));
+        names
+    }
+
+    /// All that a reader sees of it: the message, the extras as ` key=value`, and on lines of their
+    /// own the traceback and the stack.
+    pub fn text(&self) -> String {
+        let mut text = self.record.get_message().into_owned();
+        for (key, value) in self.record.extras() {
+            text.push_str(&format!(" {key}="));
+            str_of(value, &mut text);
+        }
+        for below in ["exc_text", "stack_info"] {
+            if let Some(lines) = self.record.text(below).filter(|lines| !lines.is_empty()) {
+                text.push('\n');
+                text.push_str(lines);
+            }
+        }
+        text
+    }
+
+    fn identity(&self) -> Option<&Identity> {
+        self.sender.as_ref()?.identity.as_ref()
     }
 }
 
@@ -142,4 +198,77 @@ impl fmt::Display for Notice {
 
 fn plural(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A record of the process 613 on alpha that calls itself web-3.
+    pub(crate) fn sent_by_web_3(record: Record) -> Delivered {
+        let id = SenderId(0xBEEF);
+        let identity = Some(Identity {
+            host: "alpha".into(),
+            program: "web-3".into(),
+            pid: 613,
+            ..Identity::default()
+        });
+        Delivered {
+            record,
+            topic: Topic::new("a").unwrap(),
+            origin: Some((id, 0)),
+            sender: Some(Arc::new(ledger::Sender { id, identity })),
+            offset: None,
+            received: 0,
+        }
+    }
+
+    fn known_as(host: &str, program: &str, pid: u32) -> String {
+        let mut delivered = sent_by_web_3(Record::new("a", 20, "m"));
+        let identity = Some(Identity {
+            host: host.into(),
+            program: program.into(),
+            pid,
+            ..Identity::default()
+        });
+        let id = SenderId(0xBEEF);
+        delivered.sender = Some(Arc::new(ledger::Sender { id, identity }));
+        delivered.sender_name().into_owned()
+    }
+
+    #[test]
+    fn a_sender_is_called_by_what_is_known_of_it() {
+        assert_eq!(known_as("alpha", "web-3", 613), "alpha/web-3:613");
+        assert_eq!(known_as("", "web-3", 613), "web-3:613");
+        assert_eq!(known_as("alpha", "web-3", 0), "alpha/web-3");
+        assert_eq!(known_as("", "", 0), "000000000000beef");
+    }
+
+    #[test]
+    fn a_sender_that_has_not_said_who_it_is_has_its_id_and_a_foreign_one_its_process() {
+        let mut delivered = sent_by_web_3(Record::new("a", 20, "m"));
+        delivered.sender = None;
+        assert_eq!(delivered.sender_name(), "000000000000beef");
+        delivered.origin = None;
+        assert_eq!(delivered.sender_name(), "");
+        delivered.record.set("process", 77);
+        assert_eq!(
+            (delivered.sender_name(), delivered.pid()),
+            (":77".into(), Some(77))
+        );
+    }
+
+    #[test]
+    fn the_text_is_all_that_a_reader_sees() {
+        let mut record = Record::new("a", 20, "took %d ms");
+        record.set("args", vec![Value::from(7)]);
+        record.set("exc_text", "Traceback\nKeyError: 'x'");
+        record.set("stack_info", "");
+        record.set("user", "ann lee");
+        record.set("ids", vec![Value::from("a"), Value::Null]);
+        assert_eq!(
+            sent_by_web_3(record).text(),
+            "took 7 ms user=ann lee ids=['a', None]\nTraceback\nKeyError: 'x'"
+        );
+    }
 }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod attach;
 pub mod receive;
 pub mod item;
+pub mod glob;
 pub mod decode;
 pub mod dispatch;
 pub mod lane;

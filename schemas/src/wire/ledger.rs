@@ -41,6 +41,27 @@ pub struct Sender {
     pub identity: Option<Identity>,
 }
 
+impl Sender {
+    /// What it is called where there are many: `alpha/web-3:613`, host, program and process id,
+    /// without what it has not said; its id in hex when it has said nothing.
+    pub fn name(&self) -> String {
+        let mut name = String::new();
+        if let Some(identity) = &self.identity {
+            if !identity.host.is_empty() {
+                name = format!("{}/", identity.host);
+            }
+            name.push_str(&identity.program);
+            if identity.pid != 0 {
+                name.push_str(&format!(":{}", identity.pid));
+            }
+        }
+        if name.is_empty() {
+            return self.id.to_string();
+        }
+        name
+    }
+}
+
 impl fmt::Display for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.identity {

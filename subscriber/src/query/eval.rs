@@ -31,6 +31,14 @@ pub(super) fn holds(condition: &Condition, delivered: &Delivered) -> bool {
             let value = operand_of(operand, delivered);
             !value.is_null() && regex.is_match(&text_of(&value))
         }
+        Condition::Like(Operand::Field(Field::Sender), glob) => {
+            let names = delivered.sender_names();
+            names.iter().any(|name| glob.fits(name))
+        }
+        Condition::Like(operand, glob) => {
+            let value = operand_of(operand, delivered);
+            !value.is_null() && glob.fits(&text_of(&value))
+        }
         Condition::OneOf(operand, values) => {
             let value = operand_of(operand, delivered);
             values.iter().any(|one| are_equal(&value, one))
@@ -66,6 +74,13 @@ fn value_of<'a>(field: &Field, delivered: &'a Delivered) -> Cow<'a, Value> {
             _ => Cow::Owned(Value::from(&*record.get_message())),
         },
         Field::Topic => Cow::Owned(Value::from(delivered.topic.as_str())),
+        Field::Sender => match delivered.sender_name() {
+            name if name.is_empty() => Cow::Owned(Value::Null),
+            name => Cow::Owned(Value::from(&*name)),
+        },
+        Field::Host => Cow::Owned(delivered.host().map_or(Value::Null, Value::from)),
+        Field::Pid => Cow::Owned(delivered.pid().map_or(Value::Null, Value::from)),
+        Field::Text => Cow::Owned(Value::from(delivered.text())),
         Field::Named(name) => named(record, name).map_or(Cow::Owned(Value::Null), Cow::Borrowed),
     }
 }

@@ -44,6 +44,13 @@ pub(super) fn words(text: &str) -> Result<Vec<(Token, usize)>, QueryError> {
     }
 }
 
+/// The text in quotes or backticks that begins at `at`, and where it ends.
+pub(super) fn quoted_text(text: &str, at: usize) -> Result<(String, usize), QueryError> {
+    let quote = text[at..].chars().next().unwrap_or('"');
+    let mut lexer = Lexer { text, at };
+    Ok((lexer.quoted(quote)?, lexer.at))
+}
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -55,10 +62,7 @@ impl Lexer<'_> {
     }
 
     fn wrong(&self, problem: impl Into<String>) -> QueryError {
-        QueryError {
-            column: self.column(),
-            problem: problem.into(),
-        }
+        QueryError::new(self.column(), problem)
     }
 
     fn word(&mut self, expects_regex: bool) -> Result<Token, QueryError> {
@@ -75,14 +79,14 @@ impl Lexer<'_> {
                 self.at += end;
                 Ok(Token::Name(rest[..end].to_owned()))
             }
-            c => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+            _ => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
                 Some(sign) => {
                     self.at += sign.len();
                     Ok(Token::Sign(sign))
                 }
-                None => Err(self.wrong(format!(
-                    "{c:?} has no meaning here; a name with odd characters stands in `backticks`"
-                ))),
+                None => Err(self.wrong(
+                    "this has no meaning here; a name with odd characters stands in `backticks`",
+                )),
             },
         }
     }
@@ -139,10 +143,7 @@ impl Lexer<'_> {
         let token = match (digits.parse(), digits.parse::<f64>()) {
             (Ok(number), _) => Token::Int(number),
             (Err(_), Ok(number)) if number.is_finite() => Token::Float(number),
-            _ => {
-                let problem = format!("{digits:?} is no number; a text stands in quotes");
-                return Err(self.wrong(problem));
-            }
+            _ => return Err(self.wrong("this is no number; a text stands in quotes")),
         };
         self.at += end;
         Ok(token)

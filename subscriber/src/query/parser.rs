@@ -13,6 +13,7 @@ use regex::Regex;
 use super::QueryError;
 use super::lexer::{Token, words};
 use crate::filter::pattern;
+use crate::glob::Glob;
 
 /// Brackets and `not` in one another, at most.
 const MAX_DEPTH: usize = 64;
@@ -29,6 +30,8 @@ pub(super) enum Condition {
     Compare(Operand, Comparison, Operand),
     Text(Operand, TextTest, Operand),
     Matches(Operand, Regex),
+    /// The whole text fits; of a sender it may be any of its names.
+    Like(Operand, Glob),
     OneOf(Operand, Vec<Value>),
 }
 
@@ -76,6 +79,14 @@ pub(super) enum Field {
     Message,
     /// The topic that the record was published under.
     Topic,
+    /// Who sent it.
+    Sender,
+    /// The host that it was sent from.
+    Host,
+    /// The process that sent it.
+    Pid,
+    /// All that a reader sees of it.
+    Text,
     /// An attribute or an extra; with dots also one within another.
     Named(String),
 }
@@ -123,10 +134,7 @@ impl Parser {
             .words
             .get(self.at)
             .map_or(self.end, |(_, column)| *column);
-        QueryError {
-            column,
-            problem: format!("{}; {EXAMPLE}", problem.into()),
-        }
+        QueryError::new(column, format!("{}; {EXAMPLE}", problem.into()))
     }
 
     /// Takes one of these signs or words.
@@ -215,6 +223,7 @@ impl Parser {
                 "contains" => Condition::Text(left, TextTest::Contains, self.operand()?),
                 "startswith" => Condition::Text(left, TextTest::StartsWith, self.operand()?),
                 "endswith" => Condition::Text(left, TextTest::EndsWith, self.operand()?),
+                "like" => Condition::Like(left, self.glob()?),
                 "in" => self.one_of(left)?,
                 _ => {
                     self.at = begin;
@@ -266,6 +275,15 @@ impl Parser {
         })
     }
 
+    fn glob(&mut self) -> Result<Glob, QueryError> {
+        let Some(Token::Text(pattern)) = self.peek() else {
+            return Err(self.wrong("a pattern in quotes such as 'worker-*' is expected here"));
+        };
+        let glob = Glob::new(pattern);
+        self.at += 1;
+        Ok(glob)
+    }
+
     fn is_call(&self, name: &str) -> bool {
         let is_name = matches!(self.peek(), Some(Token::Name(there)) if there == name);
         is_name && matches!(self.words.get(self.at + 1), Some((Token::Sign("("), _)))
@@ -304,19 +322,30 @@ impl Parser {
         let field = match self.peek() {
             Some(Token::Quoted(name)) => Field::Named(name.clone()),
             Some(Token::Name(name)) => match name.as_str() {
-                "level" | "levelno" => Field::Level,
-                "message" => Field::Message,
-                "topic" => Field::Topic,
-                "logger" => Field::Named("name".to_owned()),
                 "and" | "or" | "not" | "in" | "contains" | "startswith" | "endswith" => {
                     return Err(self.wrong("a field or a value is expected here"));
                 }
-                name => Field::Named(name.to_owned()),
+                name => field_named(name),
             },
             _ => return Err(self.wrong("the name of a field is expected here")),
         };
         self.at += 1;
         Ok(field)
+    }
+}
+
+/// The field of a name that stands in no quotes.
+pub(super) fn field_named(name: &str) -> Field {
+    match name {
+        "level" | "levelno" => Field::Level,
+        "message" | "msg" => Field::Message,
+        "topic" => Field::Topic,
+        "@sender" => Field::Sender,
+        "@host" => Field::Host,
+        "@pid" => Field::Pid,
+        "@text" => Field::Text,
+        "logger" => Field::Named("name".to_owned()),
+        name => Field::Named(name.to_owned()),
     }
 }
 
@@ -333,7 +362,7 @@ fn only(mut conditions: Vec<Condition>, many: fn(Vec<Condition>) -> Condition) -
 
 /// What a word means that is held against `other`: names of levels against a level, times against
 /// `created`.
-fn meant(operand: Operand, other: &Operand) -> Operand {
+pub(super) fn meant(operand: Operand, other: &Operand) -> Operand {
     let written = match &operand {
         Operand::Field(Field::Named(name)) => name.as_str(),
         Operand::Value(Value::Str(text)) => text,
@@ -402,6 +431,9 @@ impl fmt::Display for Condition {
             Condition::Matches(operand, regex) => {
                 write!(f, "{operand} ~ {}", quoted(regex.as_str(), '"'))
             }
+            Condition::Like(operand, glob) => {
+                write!(f, "{operand} like {}", quoted(glob.as_str(), '"'))
+            }
             Condition::OneOf(operand, values) => {
                 let values: Vec<String> = values
                     .iter()
@@ -434,6 +466,10 @@ impl fmt::Display for Field {
             Field::Level => f.write_str("level"),
             Field::Message => f.write_str("message"),
             Field::Topic => f.write_str("topic"),
+            Field::Sender => f.write_str("@sender"),
+            Field::Host => f.write_str("@host"),
+            Field::Pid => f.write_str("@pid"),
+            Field::Text => f.write_str("@text"),
             Field::Named(name) => f.write_str(&quoted(name, '`')),
         }
     }
