@@ -1,15 +1,24 @@
 //! The command line of `logsub`: what was typed, nothing resolved.
 
+mod view;
+
 use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
+
+pub use view::{Delimiter, OutputName, ViewArgs, When};
 
 const EXAMPLES: &str = "\
 Examples:
   logsub                              be the bus, or join it, and show everything
   logsub -t myapp,jobs -l warning     two topics and what is below them, warnings and worse
   logsub -t myapp --file app.log      on the terminal and into a file
+  logsub -i timeout -f status=500 -C 3            what fits both, with what came before and after
+  logsub -q 'level >= error and user == 7'       docs/query.md has the language
+  logsub -o json --count 100 --timeout 1min       for a script
+  logsub --top                        a table of the senders
+  logsub --tui                        with keys; ? shows them
   logsub --connect tcp://web1:5557 --connect nng+tcp://web2:13233
   logsub --listen seq+http://127.0.0.1:5341
   logsub --bind tcp://*:5556 --no-console --file all.log --stats
@@ -18,7 +27,8 @@ Examples:
   logsub check-config logging.yaml    everything that is wrong with it, with line and column
 
 Exit codes:
-  0 done   1 could not start   2 wrong usage   130 interrupted twice";
+  0 done   1 could not start   2 wrong usage   3 records were lost and --fail-on-loss
+  4 --timeout came before --count or --until   130 interrupted twice";
 
 /// Show log records from many processes, in one place, and count every one that was lost.
 ///
@@ -174,6 +184,10 @@ pub struct Cli {
         help_heading = "Filters"
     )]
     pub level: Option<String>,
+
+    /// What is shown, and how.
+    #[command(flatten)]
+    pub view: ViewArgs,
 
     /// How a line looks, in Python's % style; or json, clef, logfmt, gelf
     ///

@@ -145,8 +145,18 @@ impl Notice {
         matches!(self, Notice::Ledger(notice) if notice.is_routine())
     }
 
-    /// The notice as a record of the logger `logbus`, for handlers that have nothing but records.
-    /// `now` is in ns since 1970-01-01 00:00 UTC.
+    /// Whether this tells of records that a reader will not see.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Notice::Ledger(notice) => notice.is_loss(),
+            Notice::HeldBack { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// The notice as a record of the logger `logbus`, for handlers that have nothing but records:
+    /// `notice` says which kind it is, `records`, `sender` and `topic` what it is about. `now` is in
+    /// ns since 1970-01-01 00:00 UTC.
     pub fn to_record(&self, now: u64) -> Record {
         let level = if self.is_routine() {
             Level::INFO
@@ -156,7 +166,41 @@ impl Notice {
         let mut record = Record::new("logbus", level.0, &self.to_string());
         record.set("created", now as f64 / 1e9);
         record.set("args", Value::Null);
+        record.set("notice", self.kind());
+        if self.count() > 0 {
+            record.set("records", self.count());
+        }
+        if let Notice::Ledger(notice) = self {
+            record.set("sender", notice.sender().to_string());
+            if let Some(topic) = notice.topic() {
+                record.set("topic", topic.as_str());
+            }
+        }
         record
+    }
+
+    /// What kind of notice it is, in a word for programs.
+    fn kind(&self) -> &'static str {
+        match self {
+            Notice::Ledger(notice) => notice.kind(),
+            Notice::Malformed { .. } => "malformed",
+            Notice::ReceiverFull { .. } => "receiver-full",
+            Notice::Behind { .. } => "behind",
+            Notice::Unwritten { .. } => "unwritten",
+            Notice::HeldBack { .. } => "held-back",
+        }
+    }
+
+    /// How many records, or messages, it is about.
+    fn count(&self) -> u64 {
+        match self {
+            Notice::Ledger(notice) => notice.count(),
+            Notice::Malformed { count, .. } => *count,
+            Notice::ReceiverFull { messages } => *messages,
+            Notice::Behind { records }
+            | Notice::Unwritten { records }
+            | Notice::HeldBack { records, .. } => *records,
+        }
     }
 }
 

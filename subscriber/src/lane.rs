@@ -395,7 +395,7 @@ impl Runner {
             if self.shared.reopen.swap(false, Ordering::Relaxed) {
                 self.call(|handler| handler.reopen());
             }
-            match loads.recv_timeout(FLUSH_EVERY.saturating_sub(flushed.elapsed())) {
+            match loads.recv_timeout(self.until_flush(flushed)) {
                 Ok(load) => self.take(&load),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -404,7 +404,7 @@ impl Runner {
             if is_pause {
                 self.tell_what_was_skipped();
             }
-            if is_pause || flushed.elapsed() >= FLUSH_EVERY {
+            if is_pause || self.until_flush(flushed).is_zero() {
                 self.tick(process::now());
                 self.call(|handler| handler.flush());
                 flushed = Instant::now();
@@ -420,6 +420,15 @@ impl Runner {
         let written = self.shared.written.load(Ordering::Acquire);
         let written = written.saturating_sub(dropped + held_back);
         self.shared.written.store(written, Ordering::Release);
+    }
+
+    /// How long until the handler is to be flushed, which it last was then.
+    fn until_flush(&self, flushed: Instant) -> Duration {
+        let usual = FLUSH_EVERY.saturating_sub(flushed.elapsed());
+        match self.handler.due() {
+            Some(due) => usual.min(due.saturating_duration_since(Instant::now())),
+            None => usual,
+        }
     }
 
     fn take(&mut self, load: &Load) {

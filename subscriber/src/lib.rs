@@ -20,6 +20,7 @@ pub mod query;
 pub mod filter;
 pub mod format;
 pub mod handler;
+pub mod view;
 pub mod stats;
 pub mod install;
 pub mod pipeline;

@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Parser;
@@ -16,13 +16,23 @@ use logbus_subscriber::cli::{Cli, Command};
 use logbus_subscriber::config::Config;
 use logbus_subscriber::config::watch::Watch;
 use logbus_subscriber::handler::Say;
-use logbus_subscriber::pipeline::{Event, Pipeline};
-use logbus_subscriber::{config, decode, stats};
+use logbus_subscriber::pipeline::{self, Event, Pipeline};
+use logbus_subscriber::view::config::Surroundings;
+use logbus_subscriber::{config, decode, stats, view};
 
 /// How often files are looked at that are watched.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// For ever, nearly.
 const FOREVER: Duration = Duration::from_secs(1 << 30);
+
+/// The program's exit codes beside 0; `cli.rs` tells users of them.
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    CouldNotStart = 1,
+    WrongUsage = 2,
+    Loss = 3,
+    Timeout = 4,
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -31,19 +41,47 @@ fn main() -> ExitCode {
     }
     let config = match Config::resolve(&cli) {
         Ok(config) => config,
-        Err(problems) => return fail(problems.line(), 2),
+        Err(problems) => return fail(problems.line(), Failure::WrongUsage),
+    };
+    let view = match View::resolve(&cli, config.has_handlers) {
+        Ok(view) => view,
+        Err(problem) => return fail(problem, Failure::WrongUsage),
     };
     if cli.print_config {
         print!("{}", config::print::yaml(&config.tree));
         return ExitCode::SUCCESS;
     }
-    match run(&cli, config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(format!("{error:#}"), 1),
+    match run(&cli, config, view) {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(failure)) => ExitCode::from(failure as u8),
+        Err(error) => fail(format!("{error:#}"), Failure::CouldNotStart),
     }
 }
 
-fn run(cli: &Cli, config: Config) -> anyhow::Result<()> {
+/// The view that was asked for, and when it ends.
+struct View {
+    /// None where the configuration has handlers of its own, or nothing is to be shown.
+    config: Option<view::config::Config>,
+    timeout: Option<Duration>,
+    is_waiting: bool,
+}
+
+impl View {
+    fn resolve(cli: &Cli, has_handlers: bool) -> Result<Self, String> {
+        let args = &cli.view;
+        let is_asked_for = args.tui || args.top.is_some();
+        let timeout = view::config::timeout(args)?;
+        let config = view::config::Config::resolve(cli, &Surroundings::of_process())?;
+        let is_shown = is_asked_for || !(cli.no_console || has_handlers);
+        Ok(Self {
+            is_waiting: config.goal.is_set(),
+            config: is_shown.then_some(config),
+            timeout,
+        })
+    }
+}
+
+fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>> {
     let say: Say = Arc::new(|line| eprintln!("logsub: {line}"));
     for warning in &config.warnings {
         say(&warning.to_string());
@@ -62,40 +100,61 @@ fn run(cli: &Cli, config: Config) -> anyhow::Result<()> {
         rejects,
     };
     let mut watch = Watch::new(&config.files);
+    let (events, received) = pipeline::events();
+    let mut plan = config.plan;
+    let has_view = view.config.is_some();
+    if let Some(config) = view.config {
+        plan.attach(view::NAME, view::open(config, events.clone()));
+    }
     let mut pipeline = Pipeline::start(
         &settings.entrances,
         decoding,
-        config.plan,
+        plan,
         settings.verbose,
+        (events, received),
         &say,
     )?;
-    let longest = if cli.watch { WATCH_EVERY } else { FOREVER };
+    let deadline = view.timeout.map(|timeout| Instant::now() + timeout);
+    let mut is_late = false;
     loop {
-        match pipeline.wait(longest) {
+        let longest = if cli.watch { WATCH_EVERY } else { FOREVER };
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match pipeline.wait(longest.min(left.unwrap_or(FOREVER))) {
             Event::End => break,
             Event::Hangup => {
-                reload(cli, &mut pipeline, &say);
+                reload(cli, &mut pipeline, has_view, &say);
                 pipeline.reopen();
             }
-            Event::Quiet if watch.has_changed() => reload(cli, &mut pipeline, &say),
+            Event::Quiet if left.is_some_and(|left| left <= longest) => {
+                is_late = view.is_waiting;
+                break;
+            }
+            Event::Quiet if watch.has_changed() => reload(cli, &mut pipeline, has_view, &say),
             Event::Quiet => {}
         }
     }
     let ((summary, undelivered), reports) = pipeline.close();
+    let loss = stats::loss(&summary, &reports);
     if settings.stats {
         eprint!("{}", stats::table(&summary, undelivered, &reports));
-    } else if let Some(line) = stats::loss(&summary, &reports) {
-        say(&line);
+    } else if let Some(line) = &loss {
+        say(line);
+    } else if has_view && !cli.view.quiet {
+        say(&stats::fine(&summary));
     }
-    Ok(())
+    Ok(match (is_late, loss) {
+        (_, Some(_)) if cli.view.fail_on_loss => Some(Failure::Loss),
+        (true, _) => Some(Failure::Timeout),
+        (false, _) => None,
+    })
 }
 
 /// Goes on with what the files say now, or as before when they cannot be used.
-fn reload(cli: &Cli, pipeline: &mut Pipeline, say: &Say) {
+fn reload(cli: &Cli, pipeline: &mut Pipeline, has_view: bool, say: &Say) {
     if cli.config.is_empty() {
         return;
     }
-    let config = match Config::resolve(cli) {
+    let mut config = match Config::resolve(cli) {
         Ok(config) => config,
         Err(problems) => {
             return say(&format!(
@@ -106,6 +165,9 @@ fn reload(cli: &Cli, pipeline: &mut Pipeline, say: &Say) {
     };
     for warning in &config.warnings {
         say(&warning.to_string());
+    }
+    if has_view {
+        config.plan.attach(view::NAME, view::kept());
     }
     match pipeline.replace(config.plan) {
         Ok(()) => say("the configuration was read again"),
@@ -135,12 +197,12 @@ fn check(files: &[std::path::PathBuf], is_lenient: bool) -> ExitCode {
     let count = problems.errors.len();
     fail(
         format!("{count} problem{}", if count == 1 { "" } else { "s" }),
-        2,
+        Failure::WrongUsage,
     )
 }
 
 /// One line on standard error.
-fn fail(problem: String, code: u8) -> ExitCode {
+fn fail(problem: String, failure: Failure) -> ExitCode {
     eprintln!("logsub: {problem}");
-    ExitCode::from(code)
+    ExitCode::from(failure as u8)
 }

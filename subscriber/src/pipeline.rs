@@ -28,6 +28,23 @@ use crate::receive::{BATCH, Receiving};
 /// How often the account of losses is asked what only time shows.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Where a run is told what it can be interrupted by.
+#[derive(Clone)]
+pub struct Events(Sender<Event>);
+
+/// The way to a run, and its end.
+pub fn events() -> (Events, Receiver<Event>) {
+    let (events_in, events) = bounded(16);
+    (Events(events_in), events)
+}
+
+impl Events {
+    /// Asks for the end. Never waits: whoever is not listening is ending already.
+    pub fn end(&self) {
+        let _told = self.0.try_send(Event::End);
+    }
+}
+
 /// All stages, running.
 pub struct Pipeline {
     receiving: Receiving,
@@ -68,14 +85,14 @@ impl Pipeline {
         config: decode::Config,
         plan: Plan,
         verbose: bool,
+        (events_in, events): (Events, Receiver<Event>),
         say: &Say,
     ) -> anyhow::Result<Self> {
         let mut lanes = Lanes::new(say);
         let (installation, _) = install(plan, verbose, &[], &mut lanes, say)?;
         let (tap, taker) = tap(&config.topics);
-        let (events_in, events) = bounded(16);
         let next = Arc::<Next>::default();
-        watch_signals(events_in.clone())?;
+        watch_signals(events_in.0.clone())?;
         let stage = Stage {
             decoder: Decoder::new(config, process::now()),
             taker,
@@ -196,7 +213,7 @@ struct Stage {
     decoder: Decoder,
     taker: Taker,
     dispatcher: Dispatcher,
-    events: Sender<Event>,
+    events: Events,
     next: Arc<Next>,
 }
 
@@ -256,8 +273,7 @@ impl Stage {
                 .dispatch(std::mem::take(items), process::now());
         }
         if self.dispatcher.has_ended() {
-            // The program may be ending already; then nobody listens.
-            let _told = self.events.try_send(Event::End);
+            self.events.end();
         }
     }
 }

@@ -136,6 +136,15 @@ pub fn loss(summary: &Summary, handlers: &[HandlerReport]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// What a run that shows records says at its end when all is well.
+pub fn fine(summary: &Summary) -> String {
+    let records = summary.totals.received + summary.foreign;
+    let many =
+        |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let senders = many(summary.senders.len() as u64, "sender");
+    format!("{} from {senders}, none lost", many(records, "record"))
+}
+
 fn shown(name: &str) -> String {
     let mut text = String::new();
     visible::on_one_line(name, &mut text);

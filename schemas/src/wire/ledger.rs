@@ -124,67 +124,110 @@ pub enum Notice {
 /// `web-3 (pid 613) lost 17 records of myapp.db, 1041..1057`: both numbers included.
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(&mut |sender| sender.to_string()))
+    }
+}
+
+impl Notice {
+    /// Whether this tells of records that a reader will not see.
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Notice::Lost { .. } | Notice::Discarded { .. } | Notice::Silent(_)
+        )
+    }
+
+    /// Whether this is part of an orderly day.
+    pub fn is_routine(&self) -> bool {
+        matches!(self, Notice::Joined(_) | Notice::Ended(_))
+    }
+
+    /// The notice as a sentence, with other names for senders.
+    pub fn told(&self, name: &mut dyn FnMut(&Sender) -> String) -> String {
+        let who = name(self.sender());
         match self {
-            Notice::Joined(sender) => write!(f, "{sender} joined"),
-            Notice::Restarted { sender, previous } => {
-                write!(f, "{sender} takes the place of {previous}")
+            Notice::Joined(_) => format!("{who} joined"),
+            Notice::Restarted { previous, .. } => {
+                format!("{who} takes the place of {}", name(previous))
             }
-            Notice::Ended(sender) => write!(f, "{sender} ended"),
-            Notice::Silent(sender) => {
-                write!(
-                    f,
-                    "{sender} went silent without goodbye: its last records may be lost"
-                )
+            Notice::Ended(_) => format!("{who} ended"),
+            Notice::Silent(_) => {
+                format!("{who} went silent without goodbye: its last records may be lost")
             }
-            Notice::Returned(sender) => write!(f, "{sender} is heard again"),
-            Notice::Lost {
-                sender,
-                topic,
-                records,
-            } => {
-                write!(
-                    f,
-                    "{sender} lost {} of {topic}, {}",
-                    many(records),
-                    span(records)
-                )
+            Notice::Returned(_) => format!("{who} is heard again"),
+            Notice::Lost { topic, records, .. } => {
+                format!("{who} lost {} of {topic}, {}", many(records), span(records))
             }
-            Notice::Late {
-                sender,
-                topic,
-                records,
-            } => {
-                write!(
-                    f,
-                    "{sender}: {} of {topic} came late, {}",
-                    many(records),
-                    span(records)
-                )
+            Notice::Late { topic, records, .. } => {
+                let (many, span) = (many(records), span(records));
+                format!("{who}: {many} of {topic} came late, {span}")
             }
             Notice::Discarded {
-                sender,
                 topic,
                 count,
                 reasons,
+                ..
             } => {
-                write!(
-                    f,
-                    "{sender} discarded {} of {topic} before sending",
-                    plural(*count)
-                )?;
-                for (at, (reason, total)) in reasons.iter().enumerate() {
-                    write!(
-                        f,
-                        "{}{reason}: {total}",
-                        if at == 0 { " (in all " } else { ", " }
-                    )?;
-                }
-                if reasons.is_empty() {
-                    Ok(())
-                } else {
-                    f.write_str(")")
-                }
+                let reasons: Vec<String> = reasons
+                    .iter()
+                    .map(|(reason, total)| format!("{reason}: {total}"))
+                    .collect();
+                let reasons = match reasons.is_empty() {
+                    true => String::new(),
+                    false => format!(" (in all {})", reasons.join(", ")),
+                };
+                let many = plural(*count);
+                format!("{who} discarded {many} of {topic} before sending{reasons}")
             }
+        }
+    }
+
+    /// Whom it is about.
+    pub fn sender(&self) -> &Arc<Sender> {
+        match self {
+            Notice::Joined(sender)
+            | Notice::Ended(sender)
+            | Notice::Silent(sender)
+            | Notice::Returned(sender)
+            | Notice::Restarted { sender, .. }
+            | Notice::Lost { sender, .. }
+            | Notice::Late { sender, .. }
+            | Notice::Discarded { sender, .. } => sender,
+        }
+    }
+
+    /// Which topic it is about, where it is about one.
+    pub fn topic(&self) -> Option<&Topic> {
+        match self {
+            Notice::Lost { topic, .. }
+            | Notice::Late { topic, .. }
+            | Notice::Discarded { topic, .. } => Some(topic),
+            _ => None,
+        }
+    }
+
+    /// What kind of notice it is, in a word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Notice::Joined(_) => "joined",
+            Notice::Restarted { .. } => "restarted",
+            Notice::Ended(_) => "ended",
+            Notice::Silent(_) => "silent",
+            Notice::Returned(_) => "returned",
+            Notice::Lost { .. } => "lost",
+            Notice::Late { .. } => "late",
+            Notice::Discarded { .. } => "discarded",
+        }
+    }
+
+    /// How many records it is about.
+    pub fn count(&self) -> u64 {
+        match self {
+            Notice::Lost { records, .. } | Notice::Late { records, .. } => {
+                records.end - records.start
+            }
+            Notice::Discarded { count, .. } => *count,
+            _ => 0,
         }
     }
 }
@@ -201,21 +244,6 @@ fn span(records: &Range<u64>) -> String {
     match records.end - records.start {
         1 => records.start.to_string(),
         _ => format!("{}..{}", records.start, records.end - 1),
-    }
-}
-
-impl Notice {
-    /// Whether this tells of records that a reader will not see.
-    pub fn is_loss(&self) -> bool {
-        matches!(
-            self,
-            Notice::Lost { .. } | Notice::Discarded { .. } | Notice::Silent(_)
-        )
-    }
-
-    /// Whether this is part of an orderly day.
-    pub fn is_routine(&self) -> bool {
-        matches!(self, Notice::Joined(_) | Notice::Ended(_))
     }
 }
 

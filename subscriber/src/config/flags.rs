@@ -1,7 +1,8 @@
 //! The command line and the environment, put into the configuration's tree.
 //!
 //! Settings take the place of those in files. Handlers come besides those in files and get what
-//! reaches the root; without a file that has handlers there is also the console.
+//! reaches the root; without a file that has handlers there is also the terminal view
+//! (`view/config.rs`), which `main.rs` adds.
 
 use super::node::{Node, Place, Tree};
 use super::options::Problems;
@@ -11,21 +12,23 @@ use crate::format::FORMATTERS;
 /// The name of the formatter that flags give to their handlers.
 const FORMATTER: &str = "--format";
 
+/// Whether a tree says which handlers there are.
+pub(super) fn has_handlers(tree: &Node) -> bool {
+    ["handlers", "loggers", "root"]
+        .iter()
+        .any(|part| tree.get(part).is_some())
+}
+
 /// Adds what was typed.
 pub(super) fn add(cli: &Cli, tree: &mut Node, problems: &mut Problems) {
     settings(cli, tree);
-    let has_handlers = ["handlers", "loggers", "root"]
-        .iter()
-        .any(|part| tree.get(part).is_some());
+    let has_handlers = has_handlers(tree);
     let formatter = formatter(cli, tree);
     let mut added = Added {
         tree,
         formatter,
         problems,
     };
-    if !has_handlers && !cli.no_console {
-        added.handler("console", "console", Node::default());
-    }
     file(cli, &mut added);
     seq(cli, &mut added);
     if !has_handlers {

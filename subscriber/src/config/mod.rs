@@ -8,7 +8,7 @@
 
 pub mod node;
 pub mod options;
-mod units;
+pub(crate) mod units;
 mod document;
 mod yaml;
 mod json;
@@ -56,6 +56,8 @@ pub struct Config {
     pub warnings: Vec<Problem>,
     /// The files it came from.
     pub files: Vec<PathBuf>,
+    /// Whether the files have handlers of their own.
+    pub has_handlers: bool,
     /// All of it, as it was written.
     pub tree: Node,
 }
@@ -66,8 +68,9 @@ impl Config {
         let mut problems = Problems::default();
         let mut tree = files::read(&cli.config, &mut problems).unwrap_or_default();
         reference::resolve(&mut tree, &mut problems);
+        let has_handlers = flags::has_handlers(&tree);
         flags::add(cli, &mut tree, &mut problems);
-        Self::of_tree(tree, &cli.config, cli.lenient, problems)
+        Self::of_tree(tree, &cli.config, has_handlers, cli.lenient, problems)
     }
 
     /// Reads files alone, without a command line.
@@ -75,12 +78,14 @@ impl Config {
         let mut problems = Problems::default();
         let mut tree = files::read(paths, &mut problems).unwrap_or_default();
         reference::resolve(&mut tree, &mut problems);
-        Self::of_tree(tree, paths, is_lenient, problems)
+        let has_handlers = flags::has_handlers(&tree);
+        Self::of_tree(tree, paths, has_handlers, is_lenient, problems)
     }
 
     fn of_tree(
         tree: Node,
         paths: &[PathBuf],
+        has_handlers: bool,
         is_lenient: bool,
         mut problems: Problems,
     ) -> Result<Self, Problems> {
@@ -92,6 +97,7 @@ impl Config {
                 plan,
                 warnings: problems.warnings,
                 files: paths.to_vec(),
+                has_handlers,
                 tree,
             }),
             _ => Err(problems),

@@ -84,6 +84,23 @@ pub struct HandlerPlan {
     pub target: Option<String>,
 }
 
+impl Plan {
+    /// Adds a handler that no configuration describes; it gets what reaches the root.
+    pub fn attach(&mut self, name: &str, open: Opener) {
+        self.root.handlers.push(self.handlers.len());
+        self.handlers.push(HandlerPlan {
+            name: name.to_owned(),
+            recipe: Node::default(),
+            open,
+            formatter: None,
+            sieve: Sieve::default(),
+            room: ROOM,
+            overflow: Overflow::DiscardOldest,
+            target: None,
+        });
+    }
+}
+
 /// Reads a tree; `None` when it has a problem. With `is_lenient`, a part whose class is not built
 /// in is left out with a warning.
 pub fn read(root: &Node, is_lenient: bool, problems: &mut Problems) -> Option<Plan> {

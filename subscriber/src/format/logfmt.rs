@@ -12,16 +12,12 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 use logbus_process as process;
-use logbus_schemas::python::str_of;
+use logbus_schemas::Record;
 use logbus_schemas::record::ATTRIBUTES;
-use logbus_schemas::{Record, Value};
 
-use super::{Formatter, Row};
+use super::{Formatter, Row, flat};
 use crate::config::options::{Form, Kind, parameter};
 use crate::item::Notice;
-
-/// Maps in one another that become keys with dots; deeper ones are values.
-const MAX_DEPTH: usize = 8;
 
 pub(super) const ROW: Row = Row {
     name: "logfmt",
@@ -66,11 +62,11 @@ impl Formatter for Logfmt {
             .filter(|key| ATTRIBUTES.contains(&key.as_str()))
         {
             if let Some(value) = record.get(key).filter(|value| !value.is_null()) {
-                add(key, value, 0, begin, out);
+                flat::each(key, value, &mut |key, text| pair(key, text, begin, out));
             }
         }
         for (key, value) in record.extras() {
-            add(key, value, 0, begin, out);
+            flat::each(key, value, &mut |key, text| pair(key, text, begin, out));
         }
         for (key, field) in [("error", "exc_text"), ("stack", "stack_info")] {
             if let Some(text) = record.text(field).filter(|text| !text.is_empty()) {
@@ -93,24 +89,6 @@ pub(super) fn rfc3339(record: &Record) -> Option<String> {
     let millis = record.created().filter(|created| created.is_finite())? * 1000.0;
     let moment = Timestamp::from_millisecond(millis.floor() as i64).ok()?;
     Some(format!("{moment:.3}"))
-}
-
-fn add(key: &str, value: &Value, depth: usize, begin: usize, out: &mut String) {
-    match value {
-        Value::Map(map) if depth < MAX_DEPTH && !map.is_empty() => {
-            for (inner, value) in map.iter() {
-                add(&format!("{key}.{inner}"), value, depth + 1, begin, out);
-            }
-        }
-        Value::Str(text) => pair(key, text, begin, out),
-        Value::Null => pair(key, "null", begin, out),
-        Value::Bool(truth) => pair(key, if *truth { "true" } else { "false" }, begin, out),
-        other => {
-            let mut text = String::new();
-            str_of(other, &mut text);
-            pair(key, &text, begin, out);
-        }
-    }
 }
 
 fn pair(key: &str, value: &str, begin: usize, out: &mut String) {
@@ -168,7 +146,7 @@ fn has_key(line: &str, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use logbus_schemas::Map;
+    use logbus_schemas::{Map, Value};
 
     #[test]
     fn a_record_is_one_line_of_pairs() {

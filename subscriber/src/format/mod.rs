@@ -1,22 +1,24 @@
 //! Formatters: how a record becomes text.
 //!
-//! A formatter is one file beside this one and one row in [`FORMATTERS`]. A formatter renders and nothing else: where the text goes, and what of it a
-//! terminal may see, is for handlers to decide.
+//! A formatter is one file beside this one and one row in [`FORMATTERS`]. It renders and nothing
+//! else: where the text goes, and what of it a terminal may see, is for handlers to decide.
 
 mod asctime;
 mod clef;
+pub(crate) mod flat;
 mod gelf;
 pub(crate) mod json;
 mod logfmt;
 mod python;
-mod strftime;
+pub(crate) mod strftime;
 pub(crate) mod visible;
 
 use std::fmt;
 
 use logbus_schemas::{Level, Record};
 
-use crate::config::options::Form;
+use crate::config::node::Place;
+use crate::config::options::{Form, Options, Problems};
 use crate::item::Notice;
 
 pub use python::{FormatError, PythonFormat};
@@ -75,6 +77,21 @@ pub(crate) fn severity(level: Level) -> u8 {
     }
 }
 
+/// The format of this name, with its usual options.
+pub(crate) fn named(name: &str) -> Option<Box<dyn Formatter>> {
+    let row = FORMATTERS.iter().find(|row| row.name == name)?;
+    let form = row.forms.first()?;
+    let mut unused = Problems::default();
+    let mut options = Options::new(
+        name,
+        &Place::default(),
+        Vec::new(),
+        form.parameters,
+        &mut unused,
+    );
+    (form.read)(&mut options)
+}
+
 /// The format of handlers for programs when nothing else is said.
 pub(crate) fn json_lines() -> Box<dyn Formatter> {
     Box::new(json::JsonFormat::default())
@@ -102,6 +119,7 @@ mod tests {
     fn every_kind_has_a_name_of_its_own() {
         for (at, row) in FORMATTERS.iter().enumerate() {
             assert!(!row.summary.is_empty());
+            assert!(named(row.name).is_some(), "{}", row.name);
             assert!(
                 FORMATTERS[..at].iter().all(|other| other.name != row.name),
                 "{}",

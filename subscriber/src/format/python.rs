@@ -144,9 +144,13 @@ impl PythonFormat {
             defaults: Map::default(),
         })
     }
-}
 
-impl PythonFormat {
+    /// With times as strftime has them in this format, when there is one.
+    pub fn with_datefmt(mut self, datefmt: Option<&str>) -> Self {
+        self.asctime = Asctime::new(datefmt);
+        self
+    }
+
     /// Compiles a format in the `{` style, with everything else as usual.
     pub fn brace(format: &str) -> Result<Self, FormatError> {
         Ok(Self {

@@ -33,7 +33,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// Adds a moment as `format` shows it.
-pub(super) fn strftime(format: &str, moment: &Zoned, out: &mut String) {
+pub(crate) fn strftime(format: &str, moment: &Zoned, out: &mut String) {
     let mut rest = format;
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at]);

@@ -15,6 +15,17 @@ pub(crate) fn on_one_line(text: &str, out: &mut String) {
     show(text, "\\x0a", out);
 }
 
+/// Adds JSON `text` to `out`: what is special stands in strings, and is escaped as JSON does.
+pub(crate) fn in_json(text: &str, out: &mut String) {
+    let mut plain = 0;
+    for (at, c) in text.char_indices().filter(|(_, c)| is_special(*c)) {
+        out.push_str(&text[plain..at]);
+        plain = at + c.len_utf8();
+        out.push_str(&format!("\\u{:04x}", u32::from(c)));
+    }
+    out.push_str(&text[plain..]);
+}
+
 fn show(text: &str, line_feed: &str, out: &mut String) {
     let mut plain = 0;
     for (at, c) in text.char_indices().filter(|(_, c)| is_special(*c)) {
@@ -54,6 +65,13 @@ mod tests {
             "red \\x1b[31m\\x0d\\x9b\\u202e\n    INFO forged"
         );
         assert_eq!(lines("größe\t\u{2028}π\0"), "größe\t\\u2028π\\x00");
+    }
+
+    #[test]
+    fn json_means_the_same_when_it_is_escaped() {
+        let mut out = String::new();
+        in_json("{\"a\":\"\u{9b}\u{202e}ö\"}", &mut out);
+        assert_eq!(out, r#"{"a":"\u009b\u202eö"}"#);
     }
 
     proptest! {

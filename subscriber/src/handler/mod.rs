@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use crate::config::options::Form;
 use crate::format::Formatter;
@@ -35,6 +36,10 @@ pub trait Handler: Send {
     fn emit(&mut self, batch: &[Item]) -> Result<(), Fault>;
     /// Writes out what was taken in.
     fn flush(&mut self) -> Result<(), Fault>;
+    /// When `flush` is to be called at the latest, where that is sooner than in a second.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
     /// Opens its file anew, if it has one.
     fn reopen(&mut self) -> Result<(), Fault> {
         Ok(())

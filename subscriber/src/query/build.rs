@@ -20,12 +20,17 @@ const EXAMPLE: &str = "write for example status>=500, user.id=7 or path~=^/api";
 
 /// The text fits an expression, in any case where it has no upper-case letter.
 pub(super) fn text(pattern: &str) -> Result<Condition, QueryError> {
-    let as_written = regex(pattern, 1)?;
-    let regex = match asks_for_case(pattern) {
-        true => as_written,
-        false => regex(&format!("(?i){pattern}"), 1)?,
-    };
+    let regex = smart_case(pattern)?;
     Ok(Condition::Matches(Operand::Field(Field::Text), regex))
+}
+
+/// An expression as it is written; in any case where it has no upper-case letter.
+pub(crate) fn smart_case(pattern: &str) -> Result<Regex, QueryError> {
+    let as_written = regex(pattern, 1)?;
+    match asks_for_case(pattern) {
+        true => Ok(as_written),
+        false => regex(&format!("(?i){pattern}"), 1),
+    }
 }
 
 /// Sent by whoever the pattern means.

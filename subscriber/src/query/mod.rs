@@ -14,6 +14,7 @@ mod eval;
 use std::fmt;
 
 use crate::item::Delivered;
+pub(crate) use build::smart_case;
 use parser::Condition;
 
 /// A compiled query.
