@@ -13,6 +13,8 @@ const EXAMPLES: &str = "\
 Examples:
   logsub                              be the bus, or join it, and show everything
   logsub -t myapp,jobs -l warning     two topics and what is below them, warnings and worse
+  logsub -l warning -l myapp.db=debug -l 'worker-*=error'
+                                      warnings; more of one logger, less of some senders
   logsub -t myapp --file app.log      on the terminal and into a file
   logsub -i timeout -f status=500 -C 3            what fits both, with what came before and after
   logsub -q 'level >= error and user == 7'       docs/query.md has the language
@@ -174,16 +176,23 @@ pub struct Cli {
     )]
     pub reject_file: Option<PathBuf>,
 
-    /// Show records of this level and above: debug, info, warning, error, critical or a number
+    /// Show records of this level and above: debug, info, warning, error, critical or a number;
+    /// for a part of them LOGGER=LEVEL or SENDER=LEVEL
+    ///
+    /// -l warning -l myapp.db=debug shows warnings, and of the logger myapp.db and those below it
+    /// everything from debug on. A sender is host/program:pid, program:pid, program or its id, with *
+    /// for any text and ? for any character: -l 'worker-*=error'. Of several that fit a record the
+    /// longest decides.
     #[arg(
         short,
         long,
+        value_delimiter = ',',
         value_name = "LEVEL",
         env = "LOGSUB_LEVEL",
         hide_env_values = true,
         help_heading = "Filters"
     )]
-    pub level: Option<String>,
+    pub level: Vec<String>,
 
     /// What is shown, and how.
     #[command(flatten)]

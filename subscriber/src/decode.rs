@@ -13,9 +13,10 @@ use logbus_broker::{Inbound, RejectFile};
 use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind, Reading};
 use logbus_schemas::wire::ledger::{self, Ledger, Sender, Totals, Verdict};
 use logbus_schemas::wire::{Header, Identity, WELCOME, WireError};
-use logbus_schemas::{Level, Record, Topic, TopicFilter};
+use logbus_schemas::{Record, Topic, TopicFilter};
 
 use crate::item::{Delivered, Item, Notice};
+use crate::levels::Levels;
 
 /// The least time between two notices of malformed messages of one kind, in ns.
 const NOTICE_EVERY: u64 = 10_000_000_000;
@@ -25,7 +26,7 @@ pub struct Config {
     /// Topics; none means all.
     pub topics: Vec<TopicFilter>,
     /// Records below are counted and not passed on.
-    pub level: Option<Level>,
+    pub levels: Levels,
     /// Bytes of the largest message that is read.
     pub max_message: usize,
     /// Where messages that cannot be read are kept.
@@ -257,7 +258,7 @@ impl Decoder {
     }
 
     fn pass(&self, delivered: Delivered, out: &mut Vec<Item>) {
-        if !is_below(&delivered.record, self.config.level) {
+        if self.config.levels.admits(&delivered) {
             out.push(Item::Record(Arc::new(delivered)));
         }
     }
@@ -324,11 +325,6 @@ fn accepted(parts: &[Range<u32>]) -> u64 {
         .iter()
         .map(|part| u64::from(part.end - part.start))
         .sum()
-}
-
-/// A record that says no level is never held back.
-fn is_below(record: &Record, level: Option<Level>) -> bool {
-    matches!((record.level(), level), (Some(of), Some(least)) if of < least)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod attach;
 pub mod receive;
 pub mod item;
 pub mod glob;
+pub mod levels;
 pub mod decode;
 pub mod dispatch;
 pub mod lane;

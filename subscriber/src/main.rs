@@ -95,7 +95,7 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
     };
     let decoding = decode::Config {
         topics: settings.topics.clone(),
-        level: settings.level,
+        levels: settings.levels.clone(),
         max_message: settings.max_message,
         rejects,
     };

@@ -13,6 +13,7 @@ use logbus_schemas::{Record, TopicFilter, Value};
 use logbus_subscriber::config::Entrances;
 use logbus_subscriber::decode::{Config, Decoder};
 use logbus_subscriber::item::Item;
+use logbus_subscriber::levels::Levels;
 use logbus_subscriber::receive::Receiving;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyOSError;
@@ -65,7 +66,7 @@ impl Receiver {
             .map_err(|error| PyOSError::new_err(format!("{error:#}")))?;
         let config = Config {
             topics,
-            level: None,
+            levels: Levels::default(),
             max_message,
             rejects: None,
         };

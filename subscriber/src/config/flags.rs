@@ -50,6 +50,7 @@ fn settings(cli: &Cli, tree: &mut Node) {
         ("bind", &cli.bind),
         ("connect", &cli.connect),
         ("listen", &cli.listen),
+        ("level", &cli.level),
     ] {
         if !list.is_empty() {
             part.set(name, flag(&format!("--{name}"), Tree::List(texts(list))));
@@ -58,13 +59,12 @@ fn settings(cli: &Cli, tree: &mut Node) {
     let path = |path: &std::path::PathBuf| path.display().to_string();
     for (name, text) in [
         ("listen_api_key", cli.listen_api_key.clone()),
-        ("level", cli.level.clone()),
         ("max_message", cli.max_message.clone()),
         ("reject_file", cli.reject_file.as_ref().map(path)),
     ] {
         if let Some(text) = text {
             let place = format!("--{}", name.replace('_', "-"));
-            part.set(name, flag(&place, level_or_text(name, text)));
+            part.set(name, flag(&place, Tree::Text(text)));
         }
     }
     for (name, is_set) in [("verbose", cli.verbose), ("stats", cli.stats)] {
@@ -74,14 +74,6 @@ fn settings(cli: &Cli, tree: &mut Node) {
     }
     if part.entries().is_some() {
         tree.set("logsub", part);
-    }
-}
-
-/// A level may be a number.
-fn level_or_text(name: &str, text: String) -> Tree {
-    match text.trim().parse() {
-        Ok(number) if name == "level" => Tree::Int(number),
-        _ => Tree::Text(text),
     }
 }
 

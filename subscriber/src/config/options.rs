@@ -59,7 +59,7 @@ pub enum Kind {
     Seconds,
     /// A level's name or number.
     Level,
-    /// A list of texts.
+    /// A list of texts, or one.
     Texts,
     /// A map of anything.
     Map,

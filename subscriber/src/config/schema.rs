@@ -120,7 +120,7 @@ fn property(parameter: &Parameter) -> Value {
         Kind::Seconds => json!({"type": ["number", "string", "null"]}),
         Kind::Level => level(),
         Kind::Texts => {
-            json!({"type": ["array", "string", "null"], "items": {"type": ["string", "number"]}})
+            json!({"type": ["array", "string", "number", "null"], "items": {"type": ["string", "number"]}})
         }
         Kind::Map => json!({"type": ["object", "null"]}),
         Kind::Any => json!({}),

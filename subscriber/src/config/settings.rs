@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use logbus_broker::{ApiKey, Entrance, ListenConfig};
-use logbus_schemas::{Level, TopicFilter};
+use logbus_schemas::TopicFilter;
 
 use super::Entrances;
 use super::node::Node;
 use super::options::{Kind, Options, Parameter, Problems, parameter};
+use crate::levels::Levels;
 
 /// What is said of the bus and of the program.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub struct Settings {
     /// Where messages come in.
     pub entrances: Entrances,
     /// Records below are not shown.
-    pub level: Option<Level>,
+    pub levels: Levels,
     /// Whether to show joins and ends.
     pub verbose: bool,
     /// Whether to print the table at the end.
@@ -60,8 +61,8 @@ pub const SETTINGS: &[Parameter] = &[
     ),
     parameter(
         "level",
-        Kind::Level,
-        "records below go to no handler at all",
+        Kind::Texts,
+        "records below go to no handler at all; also LOGGER=LEVEL and SENDER=LEVEL, as myapp.db=debug",
     ),
     parameter(
         "max_message",
@@ -95,7 +96,7 @@ pub(super) fn read(tree: &Node, problems: &mut Problems) -> Option<Settings> {
     let connect = each(&mut options, "connect", Entrance::connect);
     let listen = each(&mut options, "listen", Entrance::listen);
     let api_key: Option<ApiKey> = options.parse("listen_api_key");
-    let level = options.level("level");
+    let levels = levels(&mut options);
     let max_message = options.bytes("max_message").unwrap_or(MAX_MESSAGE);
     if max_message == 0 {
         options.wrong(
@@ -113,13 +114,21 @@ pub(super) fn read(tree: &Node, problems: &mut Problems) -> Option<Settings> {
                 ..ListenConfig::default()
             },
         },
-        level,
+        levels,
         verbose: options.bool("verbose").unwrap_or(false),
         stats: options.bool("stats").unwrap_or(false),
         max_message: usize::try_from(max_message).unwrap_or(usize::MAX),
         reject_file: options.path("reject_file"),
     };
     options.finish().then_some(settings)
+}
+
+fn levels(options: &mut Options<'_>) -> Levels {
+    let texts = options.texts("level").unwrap_or_default();
+    Levels::parse(&texts).unwrap_or_else(|error| {
+        options.wrong("level", error);
+        Levels::default()
+    })
 }
 
 fn each<T, E: std::fmt::Display>(

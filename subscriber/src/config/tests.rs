@@ -44,8 +44,8 @@ fn of_what_is_given_twice_the_last_counts() {
     .unwrap();
     let settings = &config.settings;
     assert_eq!(
-        (settings.max_message, settings.level),
-        (2, Some(Level::ERROR))
+        (settings.max_message, settings.levels.to_string().as_str()),
+        (2, "error")
     );
     assert_eq!(settings.reject_file, Some("b".into()));
     assert!(settings.stats && settings.verbose);
@@ -106,7 +106,28 @@ fn without_a_file_there_is_a_console_unless_it_is_not_wanted() {
 #[test]
 fn a_level_may_be_a_number() {
     let config = resolve(&["-l", "25"]).unwrap();
-    assert_eq!(config.settings.level, Some(Level(25)));
+    assert_eq!(config.settings.levels.to_string(), "25");
+    let said = |text: &str| files(&[text], false).unwrap().settings.levels.to_string();
+    assert_eq!(said("logsub: {level: 25}"), "25");
+    assert_eq!(said("logsub: {level: INFO}"), "info");
+}
+
+#[test]
+fn loggers_and_senders_may_have_levels_of_their_own() {
+    let config = resolve(&["-l", "warning,myapp.db=debug", "--level=worker-*=error"]).unwrap();
+    let expected = "warning,myapp.db=debug,worker-*=error";
+    assert_eq!(config.settings.levels.to_string(), expected);
+    let text = "logsub: {level: [30, myapp.db=debug, 'worker-*=error']}";
+    let config = files(&[text], false).unwrap();
+    assert_eq!(config.settings.levels.to_string(), expected);
+    let said = files(&["logsub:\n  level: [info, a=loud]"], false);
+    assert_eq!(
+        said.err().unwrap(),
+        [
+            "0.yaml:2:10: logsub.level: a=loud: unknown level \"loud\": use debug, info, warning, \
+          error, critical or a number such as 25"
+        ]
+    );
 }
 
 /// Files with these texts, read one after the other.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn decoder(topics: &[&str], level: Option<Level>) -> Decoder {
+fn decoder(topics: &[&str], level: &str) -> Decoder {
     let topics = topics
         .iter()
         .map(|topic| TopicFilter::parse(topic).unwrap())
@@ -15,7 +15,7 @@ fn decoder(topics: &[&str], level: Option<Level>) -> Decoder {
     Decoder::new(
         Config {
             topics,
-            level,
+            levels: Levels::parse(&[level.to_owned()]).unwrap(),
             max_message: 1 << 20,
             rejects: None,
         },
@@ -65,7 +65,7 @@ fn messages(items: &[Item]) -> Vec<String> {
 
 #[test]
 fn records_of_a_batch_come_in_order_and_once() {
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     let payload = payload(&["one", "two"]);
     assert_eq!(
         messages(&feed(&mut decoder, &[b"myapp", &native(0, 2), &payload])),
@@ -81,7 +81,7 @@ fn records_of_a_batch_come_in_order_and_once() {
 
 #[test]
 fn a_topic_is_matched_exactly_and_others_cost_nothing() {
-    let mut decoder = decoder(&["myapp"], None);
+    let mut decoder = decoder(&["myapp"], "");
     let one = payload(&["x"]);
     assert!(feed(&mut decoder, &[b"myapplication", &native(5, 1), &one]).is_empty());
     assert_eq!(
@@ -93,14 +93,14 @@ fn a_topic_is_matched_exactly_and_others_cost_nothing() {
 
 #[test]
 fn a_level_holds_back_what_is_below_and_counts_it_as_received() {
-    let mut decoder = decoder(&[], Some(Level::WARNING));
+    let mut decoder = decoder(&[], "warning");
     assert!(feed(&mut decoder, &[b"myapp", &native(0, 1), &payload(&["x"])]).is_empty());
     assert_eq!(decoder.summary().totals.received, 1);
 }
 
 #[test]
 fn a_payload_that_breaks_costs_its_own_records_and_is_told() {
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     let mut broken = payload(&["one"]);
     broken.push(0xC1);
     let items = feed(&mut decoder, &[b"myapp", &native(0, 3), &broken]);
@@ -123,7 +123,7 @@ fn a_payload_that_breaks_costs_its_own_records_and_is_told() {
 
 #[test]
 fn malformed_messages_are_told_once_in_a_while_and_counted_always() {
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     let told: Vec<Item> = (0..100)
         .flat_map(|_| feed(&mut decoder, &[b"garbage"]))
         .collect();
@@ -139,7 +139,7 @@ fn malformed_messages_are_told_once_in_a_while_and_counted_always() {
 
 #[test]
 fn malformed_messages_that_were_not_told_at_once_are_told_when_it_is_time() {
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     let mut out = Vec::new();
     for _ in 0..100 {
         decoder.message(&inbound(&[b"garbage"]), 1, &mut out);
@@ -165,7 +165,7 @@ fn malformed_messages_that_were_not_told_at_once_are_told_when_it_is_time() {
 fn what_cannot_be_read_is_kept_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("rejects.jsonl");
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     decoder.config.rejects = Some(RejectFile::open(&path).unwrap());
     feed(&mut decoder, &[b"garbage", b"\xff"]);
     feed(&mut decoder, &[b"myapp", &native(0, 1), b"\xc1"]);
@@ -176,7 +176,7 @@ fn what_cannot_be_read_is_kept_whole() {
 
 #[test]
 fn an_oversized_message_is_not_read() {
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     let items = feed(&mut decoder, &[&vec![b'{'; 2 << 20]]);
     assert!(matches!(
         items[0],
@@ -189,7 +189,7 @@ fn an_oversized_message_is_not_read() {
 
 #[test]
 fn a_foreign_record_is_shown_though_nobody_numbered_it() {
-    let mut decoder = decoder(&["myapp"], None);
+    let mut decoder = decoder(&["myapp"], "");
     let mut dict = Vec::new();
     JSON.encode(&Record::new("myapp.lib", 25, "hello"), &mut dict);
     assert_eq!(messages(&feed(&mut decoder, &[&dict])), ["hello"]);
@@ -198,7 +198,7 @@ fn a_foreign_record_is_shown_though_nobody_numbered_it() {
 
 #[test]
 fn a_record_without_a_time_has_its_messages() {
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     let created = |items: &[Item]| match items {
         [Item::Record(delivered)] => delivered.record.created(),
         other => panic!("{other:?}"),
@@ -212,7 +212,7 @@ fn a_record_without_a_time_has_its_messages() {
 
 #[test]
 fn a_record_comes_with_how_far_its_senders_clock_is_behind() {
-    let mut decoder = decoder(&[], None);
+    let mut decoder = decoder(&[], "");
     let mut out = Vec::new();
     for (sequence, now) in [(0, 900), (1, 400), (2, 700)] {
         let header = native(sequence, 1);
@@ -235,7 +235,7 @@ proptest! {
         payload in proptest::collection::vec(any::<u8>(), 0..60),
         count: u32,
     ) {
-        let mut decoder = decoder(&[], None);
+        let mut decoder = decoder(&[], "");
         let borrowed: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
         feed(&mut decoder, &borrowed);
         feed(&mut decoder, &[b"t", &native(u64::MAX, count), &payload]);

@@ -177,7 +177,7 @@ pub(super) mod tests {
         let (handler, count) = conformance::counted(handler, verbose);
         let config = decode::Config {
             topics: Vec::new(),
-            level: None,
+            levels: Default::default(),
             max_message: 16 << 20,
             rejects: None,
         };
