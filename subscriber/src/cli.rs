@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap::builder::FalseyValueParser;
 
+use crate::config::defaults::OwnDefaults;
 pub use view::{Delimiter, OutputName, ViewArgs, When};
 
 const EXAMPLES: &str = "\
@@ -312,6 +313,10 @@ pub struct Cli {
         help_heading = "Output"
     )]
     pub verbose: bool,
+
+    /// Which of these were not typed, but are the user's own defaults.
+    #[arg(skip)]
+    pub own: OwnDefaults,
 }
 
 /// What `logsub` does besides receiving.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use clap::Parser;
 use logbus_broker::RejectFile;
 use logbus_subscriber::cli::{Cli, Command};
 use logbus_subscriber::config::Config;
@@ -35,7 +34,10 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match config::defaults::parse() {
+        Ok(cli) => cli,
+        Err(problems) => return fail(problems.line(), 2),
+    };
     if let Some(Command::CheckConfig { files, lenient }) = &cli.command {
         return check(files, *lenient);
     }

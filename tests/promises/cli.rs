@@ -1,4 +1,4 @@
-use logbus_tests::{Logsub, Program};
+use logbus_tests::{Logsub, Program, path_of};
 
 #[test]
 fn a_port_in_use_is_one_line_that_names_it_and_what_may_hold_it() {
@@ -103,5 +103,95 @@ fn a_message_that_nobody_can_read_is_told_counted_and_kept() {
         std::fs::read_to_string(&rejects)
             .unwrap()
             .contains("frames_b64")
+    );
+}
+
+/// What `logsub` says and ends with, whose user has these defaults.
+fn with_own_defaults(defaults: &str, args: &[&str]) -> (Option<i32>, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("own.toml");
+    std::fs::write(&path, defaults).unwrap();
+    let own = path.display().to_string();
+    let environment = [("LOGSUB_USER_CONFIG", own.as_str()), ("LOGSUB_KEEP", "7")];
+    let (status, lines) = Program::start_with("logsub", args, &environment).wait();
+    let lines = lines.iter().map(|line| line.replace(&own, "own.toml"));
+    (status.code(), lines.collect())
+}
+
+fn says(lines: &[String], expected: &str) -> bool {
+    lines.iter().any(|line| line.trim() == expected)
+}
+
+#[test]
+fn the_users_own_defaults_come_after_flags_environment_and_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("logging.toml");
+    std::fs::write(&file, "[logsub]\nmax_message = '2KiB'\n").unwrap();
+    let file = file.display().to_string();
+    let defaults = "level = 'info'\ntopics = ['myapp']\nmax-message = '1KiB'\nkeep = 5\n\
+                    reject_file = 'r'\n";
+    let args = ["--print-config", "-l", "error", "--file", "x", "-c", &file];
+    let (status, lines) = with_own_defaults(defaults, &args);
+    assert_eq!(status, Some(0), "{lines:?}");
+    for expected in [
+        "level: error",
+        "topics: [myapp]",
+        "max_message: \"2KiB\"",
+        "keep: 7",
+        "reject_file: r",
+    ] {
+        assert!(says(&lines, expected), "{expected}: {lines:?}");
+    }
+}
+
+#[test]
+fn own_defaults_that_cannot_be_used_are_one_line_with_their_place_and_exit_code_2() {
+    for (defaults, expected) in [
+        ("\nlevel info", "logsub: own.toml:2:7: this is no TOML: "),
+        (
+            "levle = 'info'",
+            "own.toml:1:1: there is no flag \"levle\"; did you mean \"level\"?",
+        ),
+        ("verbose = 1", "own.toml:1:11: 1 is not true or false"),
+        ("help = true", "own.toml:1:1: \"help\" cannot stand here"),
+        ("level = 'loud'", "--level in own.toml:1:9: unknown level"),
+    ] {
+        let (status, lines) = with_own_defaults(defaults, &["--print-config"]);
+        assert_eq!((status, lines.len()), (Some(2), 1), "{lines:?}");
+        assert!(lines[0].contains(expected), "{lines:?}");
+        // What does not need them works all the same.
+        for args in [&["--version"][..], &["check-config", "--help"]] {
+            assert_eq!(with_own_defaults(defaults, args).0, Some(0));
+        }
+        let (_, lines) = with_own_defaults(defaults, &["check-config", "/dev/null"]);
+        assert!(!lines.concat().contains("own.toml"), "{lines:?}");
+    }
+}
+
+#[test]
+fn own_defaults_are_found_below_xdg_config_home_and_may_be_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().display().to_string();
+    let logsub = path_of("logsub").display().to_string();
+    let level = |variable: &str, file: Option<&str>| {
+        if let Some(file) = file {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "level = 17").unwrap();
+        }
+        let unset = ["-u", "LOGSUB_USER_CONFIG", "-u", "XDG_CONFIG_HOME"];
+        let home = format!("{variable}={home}");
+        let args = [&unset[..], &[&home, &logsub, "--print-config"]].concat();
+        says(&Program::start_path("env", &args).succeed(), "level: 17")
+    };
+    assert!(!level("HOME", None) && !level("XDG_CONFIG_HOME", None));
+    assert!(level("XDG_CONFIG_HOME", Some("logsub/config.toml")) && !level("HOME", None));
+    assert!(level("HOME", Some(".config/logsub/config.toml")));
+    let unreadable = [("LOGSUB_USER_CONFIG", home.as_str())];
+    let (status, lines) = Program::start_with("logsub", &["--print-config"], &unreadable).wait();
+    assert_eq!((status.code(), lines.len()), (Some(2), 1), "{lines:?}");
+    assert!(
+        lines[0].contains(&home) && lines[0].contains("with LOGSUB_USER_CONFIG= logsub starts"),
+        "{lines:?}"
     );
 }

@@ -14,6 +14,7 @@ mod rsyslog;
 #[path = "../../subscriber/src/handler/seq/conformance_server.rs"]
 pub mod seq_server;
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -41,28 +42,28 @@ impl Program {
     }
 
     pub fn start_with(program: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(path_of(program));
+        let mut command = command(path_of(program));
         command.args(args).envs(environment.iter().copied());
         Self::spawn(program, &mut command)
     }
 
     /// A program of the system.
     pub fn start_path(path: &str, args: &[&str]) -> Self {
-        Self::spawn(path, Command::new(path).args(args))
+        Self::spawn(path, command(path).args(args))
     }
 
     pub fn python(script: &str, args: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("senders")
             .join(script);
-        let mut command = Command::new(python());
+        let mut command = command(python());
         command.arg(&script).args(args);
         Self::spawn("python", &mut command)
     }
 
     /// A module of the environment's Python, as `python -m` runs it.
     pub fn python_module(module: &str, args: &[&str]) -> Self {
-        let mut command = Command::new(python());
+        let mut command = command(python());
         command.args(["-u", "-m", module]).args(args);
         Self::spawn(module, &mut command)
     }
@@ -218,6 +219,13 @@ impl Program {
         self.signal("-INT");
         self.succeed()
     }
+}
+
+/// A program whose user has no defaults of their own, as the one at this machine may have.
+fn command(path: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(path);
+    command.env("LOGSUB_USER_CONFIG", "");
+    command
 }
 
 impl Drop for Program {

@@ -68,6 +68,8 @@ fn interrupt(program: &mut Child) -> anyhow::Result<()> {
 }
 
 fn start(command: &mut Command) -> anyhow::Result<Child> {
+    // What the user likes to see is another matter.
+    let command = command.env("LOGSUB_USER_CONFIG", "");
     let started = command.current_dir(root()).stdin(Stdio::piped()).spawn();
     started.with_context(|| format!("cannot start {command:?}"))
 }

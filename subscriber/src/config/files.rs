@@ -37,33 +37,26 @@ pub(super) fn read(paths: &[PathBuf], problems: &mut Problems) -> Option<Node> {
 }
 
 fn read_one(path: &Path, problems: &mut Problems) -> Option<Node> {
-    let place = Place::of(&path.display().to_string());
-    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if length > MAX_FILE {
-        problems.error(
-            &place,
-            format!("{length} bytes are too many for a configuration"),
-        );
-        return None;
-    }
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            problems.error(&place, format!("cannot be read: {error}"));
-            return None;
-        }
-    };
-    match String::from_utf8(bytes) {
+    match text(path) {
         Ok(text) => document::read(path, &text, problems),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            problems.error(
-                &place,
-                format!("byte {at} is not UTF-8; save the file as UTF-8"),
-            );
+        Err(said) => {
+            problems.error(&Place::of(&path.display().to_string()), said);
             None
         }
     }
+}
+
+/// A file's text, or why there is none.
+pub(super) fn text(path: &Path) -> Result<String, String> {
+    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if length > MAX_FILE {
+        return Err(format!("{length} bytes are too many for a configuration"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("byte {at} is not UTF-8; save the file as UTF-8")
+    })
 }
 
 fn is_incremental(node: &Node) -> bool {

@@ -19,8 +19,9 @@ pub(super) fn has_handlers(tree: &Node) -> bool {
         .any(|part| tree.get(part).is_some())
 }
 
-/// Adds what was typed.
+/// Adds what was typed, and what the user's own defaults are.
 pub(super) fn add(cli: &Cli, tree: &mut Node, problems: &mut Problems) {
+    let written = tree.get("logsub").cloned();
     settings(cli, tree);
     let has_handlers = has_handlers(tree);
     let formatter = formatter(cli, tree);
@@ -35,6 +36,7 @@ pub(super) fn add(cli: &Cli, tree: &mut Node, problems: &mut Problems) {
         // Nothing but flags: what comes is shown.
         added.root("level", flag("--level", Tree::Int(0)));
     }
+    cli.own.settle(written.as_ref(), tree);
 }
 
 fn settings(cli: &Cli, tree: &mut Node) {
@@ -109,7 +111,11 @@ fn file(cli: &Cli, added: &mut Added<'_>) {
             ("--rotate-when", cli.rotate_when.is_some()),
             ("--keep", cli.keep.is_some()),
         ];
-        for (name, _) in rotation.iter().filter(|(_, is_given)| *is_given) {
+        let is_typed = |name, is_given| is_given && !cli.own.has(name);
+        for (name, _) in rotation
+            .iter()
+            .filter(|(name, is_given)| is_typed(name, *is_given))
+        {
             let text = "needs --file PATH, the file that is rotated";
             added.problems.error(&Place::of(name), text);
         }
@@ -137,7 +143,7 @@ fn file(cli: &Cli, added: &mut Added<'_>) {
 
 fn seq(cli: &Cli, added: &mut Added<'_>) {
     let Some(server) = &cli.seq else {
-        if cli.seq_api_key_file.is_some() {
+        if cli.seq_api_key_file.is_some() && !cli.own.has("--seq-api-key-file") {
             let text = "needs --seq URL, the server that is shown the key";
             added.problems.error(&Place::of("--seq-api-key-file"), text);
         }

@@ -1,10 +1,10 @@
 //! What was meant: files, the environment and the command line, resolved and checked.
 //!
 //! They count in this order, the first that says something: what was typed, then the environment
-//! (both read by `cli.rs`), then files, then the defaults. Files (`document.rs`) become one tree
-//! (`node.rs`), `flags.rs` puts the command line into it, and from there is one way: `settings.rs`
-//! for the bus, `plan.rs` for handlers and loggers. All problems are found at once, each with its
-//! place.
+//! (both read by `cli.rs`), then files, then the user's own defaults (`defaults.rs`), then ours.
+//! Files (`document.rs`) become one tree (`node.rs`), `flags.rs` puts the command line into it, and
+//! from there is one way: `settings.rs` for the bus, `plan.rs` for handlers and loggers. All
+//! problems are found at once, each with its place.
 
 pub mod node;
 pub mod options;
@@ -18,6 +18,7 @@ mod literal;
 mod fileconfig;
 mod reference;
 mod files;
+pub mod defaults;
 mod flags;
 pub mod settings;
 pub mod plan;

@@ -75,7 +75,7 @@ pub const fn parameter(name: &'static str, kind: Kind, help: &'static str) -> Pa
 }
 
 /// Problems that are shown on one line.
-const SHOWN: usize = 5;
+pub(super) const SHOWN: usize = 5;
 
 /// Something wrong with a configuration.
 #[derive(Debug, Clone, PartialEq)]

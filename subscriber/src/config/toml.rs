@@ -17,10 +17,25 @@ pub(super) fn read(source: &Source<'_>, problems: &mut Problems) -> Option<Node>
         Err(error) => {
             let at = error.span().map_or(0, |span| span.start);
             let said = error.message().replace('\n', ", ");
-            problems.error(&source.place(at), format!("this is no TOML: {said}"));
+            let remedy = match is_bare_word(source.text, at) {
+                true => "; a text stands in quotes",
+                false => "",
+            };
+            problems.error(
+                &source.place(at),
+                format!("this is no TOML: {said}{remedy}"),
+            );
             None
         }
     }
+}
+
+/// Whether the value that begins `at` this byte is a word without quotes.
+fn is_bare_word(text: &str, at: usize) -> bool {
+    let Some((before, value)) = text.split_at_checked(at) else {
+        return false;
+    };
+    before.trim_end().ends_with(['=', '[', ',']) && value.starts_with(char::is_alphabetic)
 }
 
 fn map(table: &DeTable<'_>, source: &Source<'_>) -> Tree {
