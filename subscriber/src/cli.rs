@@ -8,6 +8,8 @@ use clap::Parser;
 use clap::builder::FalseyValueParser;
 
 use crate::config::defaults::OwnDefaults;
+use crate::manual::Shell;
+
 pub use view::{Delimiter, OutputName, ViewArgs, When};
 
 const EXAMPLES: &str = "\
@@ -32,6 +34,12 @@ Examples:
 Exit codes:
   0 done   1 could not start   2 wrong usage   3 records were lost and --fail-on-loss
   4 --timeout came before --count or --until   130 interrupted twice";
+
+const COMPLETIONS: &str = "\
+Where shells look for it:
+  logsub completions bash > ~/.local/share/bash-completion/completions/logsub
+  logsub completions zsh > ~/.zfunc/_logsub     (with fpath+=~/.zfunc before compinit)
+  logsub completions fish > ~/.config/fish/completions/logsub.fish";
 
 /// Show log records from many processes, in one place, and count every one that was lost.
 ///
@@ -331,4 +339,12 @@ pub enum Command {
         #[arg(long)]
         lenient: bool,
     },
+    /// Print a script that completes what is typed after logsub
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell that it is for
+        shell: Shell,
+    },
+    /// Print the manual page; to read it: logsub man | man -l -
+    Man,
 }

@@ -8,6 +8,7 @@
 //! counted and told.
 
 pub mod cli;
+pub mod manual;
 pub mod config;
 pub mod attach;
 pub mod receive;

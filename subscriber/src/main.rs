@@ -5,6 +5,7 @@
     reason = "this is the program that speaks"
 )]
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use logbus_subscriber::config::watch::Watch;
 use logbus_subscriber::handler::Say;
 use logbus_subscriber::pipeline::{self, Event, Pipeline};
 use logbus_subscriber::view::config::Surroundings;
-use logbus_subscriber::{config, decode, stats, view};
+use logbus_subscriber::{config, decode, manual, stats, view};
 
 /// How often files are looked at that are watched.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -36,10 +37,13 @@ enum Failure {
 fn main() -> ExitCode {
     let cli = match config::defaults::parse() {
         Ok(cli) => cli,
-        Err(problems) => return fail(problems.line(), 2),
+        Err(problems) => return fail(problems.line(), Failure::WrongUsage),
     };
-    if let Some(Command::CheckConfig { files, lenient }) = &cli.command {
-        return check(files, *lenient);
+    match &cli.command {
+        Some(Command::CheckConfig { files, lenient }) => return check(files, *lenient),
+        Some(Command::Completions { shell }) => return print(Ok(manual::completions(*shell))),
+        Some(Command::Man) => return print(manual::page()),
+        None => {}
     }
     let config = match Config::resolve(&cli) {
         Ok(config) => config,
@@ -201,6 +205,18 @@ fn check(files: &[std::path::PathBuf], is_lenient: bool) -> ExitCode {
         format!("{count} problem{}", if count == 1 { "" } else { "s" }),
         Failure::WrongUsage,
     )
+}
+
+/// Writes to standard output; a reader who has seen enough is no fault.
+fn print(text: io::Result<Vec<u8>>) -> ExitCode {
+    let mut out = io::stdout();
+    let written = text.and_then(|text| out.write_all(&text).and_then(|()| out.flush()));
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(format!("cannot write: {error}"), Failure::CouldNotStart)
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// One line on standard error.

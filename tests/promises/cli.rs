@@ -1,3 +1,6 @@
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
 use logbus_tests::{Logsub, Program, path_of};
 
 #[test]
@@ -193,5 +196,100 @@ fn own_defaults_are_found_below_xdg_config_home_and_may_be_missing() {
     assert!(
         lines[0].contains(&home) && lines[0].contains("with LOGSUB_USER_CONFIG= logsub starts"),
         "{lines:?}"
+    );
+}
+
+/// What `logsub` prints.
+fn printed(args: &[&str]) -> String {
+    Program::start("logsub", args).succeed().join("\n") + "\n"
+}
+
+/// What a program makes of its input; `None` where there is no such program.
+fn piped(program: &str, args: &[&str], input: &str) -> Option<Output> {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().ok()?;
+    // The program may answer before it has read everything.
+    let mut pipe = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || pipe.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    Some(output)
+}
+
+#[test]
+fn bash_completes_what_is_typed_after_logsub() {
+    let script = printed(&["completions", "bash"]);
+    let checked = piped("bash", &["-n"], &script).unwrap();
+    assert!(
+        checked.status.success() && checked.stderr.is_empty(),
+        "{checked:?}"
+    );
+    let asking = r#"
+        how=$(complete -p logsub); how=${how##*-F }; how=${how%% *}
+        typed() {
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+            "$how" logsub "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[*]}"
+        }
+        typed logsub --top
+        typed logsub check
+        typed logsub check-config --len
+        typed logsub completions f
+    "#;
+    let completed = piped("bash", &["--norc"], &(script + asking)).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&completed.stdout),
+        "--topics\ncheck-config\n--lenient\nfish\n",
+        "{completed:?}"
+    );
+}
+
+#[test]
+fn there_are_completions_for_zsh_and_fish_and_no_other_shell() {
+    assert!(printed(&["completions", "zsh"]).starts_with("#compdef logsub\n"));
+    assert!(printed(&["completions", "fish"]).contains("complete -c logsub "));
+    let (status, lines) = Program::start("logsub", &["completions", "csh"]).wait();
+    assert_eq!(status.code(), Some(2));
+    assert!(lines.concat().contains("bash, zsh, fish"), "{lines:?}");
+}
+
+#[test]
+fn the_manual_page_is_rendered_without_a_warning() {
+    let page = printed(&["man"]);
+    let Some(rendered) = piped("groff", &["-man", "-Tascii", "-ww", "-P-cbu"], &page) else {
+        return;
+    };
+    assert!(
+        rendered.status.success() && rendered.stderr.is_empty(),
+        "{rendered:?}"
+    );
+    let text = String::from_utf8_lossy(&rendered.stdout);
+    for expected in [
+        "logsub check-config [OPTIONS] <FILE>...",
+        "EXAMPLES",
+        "0 done",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_reader_of_the_manual_page_may_have_seen_enough() {
+    let mut command = Command::new(path_of("logsub"));
+    command
+        .arg("man")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut logsub = command.spawn().unwrap();
+    drop(logsub.stdout.take());
+    let output = logsub.wait_with_output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
     );
 }
