@@ -94,13 +94,11 @@ fn every_problem_is_named_at_once_on_one_line() {
 }
 
 #[test]
-fn without_a_file_there_is_a_console_unless_it_is_not_wanted() {
-    assert_eq!(names(&resolve(&[]).unwrap()), ["console"]);
-    assert_eq!(
-        names(&resolve(&["--file", "a"]).unwrap()),
-        ["console", "file"]
-    );
-    assert!(names(&resolve(&["--no-console"]).unwrap()).is_empty());
+fn handlers_of_flags_leave_the_view_and_those_of_files_take_its_place() {
+    let config = resolve(&["--file", "a"]).unwrap();
+    assert_eq!(names(&config), ["file"]);
+    assert!(!config.has_handlers);
+    assert!(files(&["root: {level: INFO}"], false).unwrap().has_handlers);
 }
 
 #[test]
@@ -215,6 +213,6 @@ fn settings_of_files_give_way_to_flags() {
     } = &config.settings;
     assert_eq!(topics, &[logbus_schemas::TopicFilter::parse("b").unwrap()]);
     assert!(*max_message == 1024 && *verbose);
-    // A file without handlers leaves the console.
-    assert_eq!(names(&config), ["console"]);
+    // A file without handlers leaves the terminal view.
+    assert!(!config.has_handlers);
 }
