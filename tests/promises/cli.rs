@@ -137,7 +137,7 @@ fn the_users_own_defaults_come_after_flags_environment_and_files() {
     let (status, lines) = with_own_defaults(defaults, &args);
     assert_eq!(status, Some(0), "{lines:?}");
     for expected in [
-        "level: error",
+        "level: [error]",
         "topics: [myapp]",
         "max_message: \"2KiB\"",
         "keep: 7",
@@ -185,7 +185,7 @@ fn own_defaults_are_found_below_xdg_config_home_and_may_be_missing() {
         let unset = ["-u", "LOGSUB_USER_CONFIG", "-u", "XDG_CONFIG_HOME"];
         let home = format!("{variable}={home}");
         let args = [&unset[..], &[&home, &logsub, "--print-config"]].concat();
-        says(&Program::start_path("env", &args).succeed(), "level: 17")
+        says(&Program::start_path("env", &args).succeed(), "level: [\"17\"]")
     };
     assert!(!level("HOME", None) && !level("XDG_CONFIG_HOME", None));
     assert!(level("XDG_CONFIG_HOME", Some("logsub/config.toml")) && !level("HOME", None));
@@ -244,7 +244,7 @@ fn bash_completes_what_is_typed_after_logsub() {
     let completed = piped("bash", &["--norc"], &(script + asking)).unwrap();
     assert_eq!(
         String::from_utf8_lossy(&completed.stdout),
-        "--topics\ncheck-config\n--lenient\nfish\n",
+        "--topics --top\ncheck-config\n--lenient\nfish\n",
         "{completed:?}"
     );
 }

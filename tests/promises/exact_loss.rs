@@ -34,7 +34,7 @@ fn check(transport: usize, topics: &str, wanted: &str, published: u64) {
     logsub.wait_for(" lost ");
     worker.close_input();
     worker.succeed();
-    logsub.wait_for(") ended --");
+    logsub.wait_for(" ended");
     let lines = logsub.stop();
     let sums = Sums::of(&lines);
     assert_eq!(sums.all(), published, "{sums:?}");

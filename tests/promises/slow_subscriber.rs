@@ -33,7 +33,7 @@ fn one_subscriber_that_stands_still_slows_neither_the_others_nor_a_publisher() {
     worker.wait_for("flooded");
     worker.close_input();
     worker.succeed();
-    quick.wait_for(") ended --");
+    quick.wait_for(" ended");
     let sums = Sums::of(&quick.stop());
     assert_eq!(sums.all(), RECORDS, "{sums:?}");
     assert_eq!(
