@@ -10,6 +10,9 @@
 )]
 #![allow(missing_docs, reason = "names say it; the readers are tests")]
 
+mod running;
+mod terminal;
+mod keys;
 mod rsyslog;
 #[path = "../../subscriber/src/handler/seq/conformance_server.rs"]
 pub mod seq_server;
@@ -19,20 +22,23 @@ use std::fmt::Write;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use rsyslog::Rsyslog;
+pub use terminal::Terminal;
+
+use running::{Running, Watched};
 
 /// Longer than anything takes on a slow machine; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A running program and what it said so far.
 pub struct Program {
-    name: String,
-    child: Child,
-    said: Arc<(Mutex<Vec<String>>, Condvar)>,
+    running: Running,
+    input: Option<ChildStdin>,
+    said: Arc<Watched<Vec<String>>>,
     readers: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -76,7 +82,7 @@ impl Program {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let said = Arc::<(Mutex<Vec<String>>, Condvar)>::default();
+        let said = Arc::<Watched<Vec<String>>>::default();
         let out: [Box<dyn std::io::Read + Send>; 2] = [
             Box::new(child.stdout.take().unwrap()),
             Box::new(child.stderr.take().unwrap()),
@@ -85,15 +91,14 @@ impl Program {
             let said = said.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    said.0.lock().unwrap().push(line);
-                    said.1.notify_all();
+                    said.change(|lines| lines.push(line));
                 }
             })
         };
         let readers = out.into_iter().map(read).collect();
         Self {
-            name: name.to_owned(),
-            child,
+            input: child.stdin.take(),
+            running: Running::new(name, child),
             said,
             readers,
         }
@@ -106,7 +111,6 @@ impl Program {
 
     /// Waits until that many lines hold `text`; the last of them.
     pub fn wait_for_count(&self, text: &str, count: usize) -> String {
-        let lines = self.said.0.lock().unwrap();
         let found = |lines: &Vec<String>| {
             lines
                 .iter()
@@ -114,16 +118,11 @@ impl Program {
                 .nth(count - 1)
                 .cloned()
         };
-        let waiting = |lines: &mut Vec<String>| found(lines).is_none();
-        let (lines, _) = self
-            .said
-            .1
-            .wait_timeout_while(lines, PATIENCE, waiting)
-            .unwrap();
+        let lines = self.said.wait(PATIENCE, |lines| found(lines).is_some());
         found(&lines).unwrap_or_else(|| {
             panic!(
                 "{} never said {text:?} {count} times, but:\n{}",
-                self.name,
+                self.running.name(),
                 shown(&lines)
             )
         })
@@ -134,68 +133,47 @@ impl Program {
     pub fn wait_for_answer(&self, text: &str, mut ask: impl FnMut()) {
         const BETWEEN: Duration = Duration::from_millis(20);
         let deadline = Instant::now() + PATIENCE;
-        let is_silent = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(text));
+        let is_said = |lines: &Vec<String>| lines.iter().any(|line| line.contains(text));
         while Instant::now() < deadline {
             ask();
-            let lines = self.said.0.lock().unwrap();
-            let waited = self.said.1.wait_timeout_while(lines, BETWEEN, is_silent);
-            if !waited.unwrap().1.timed_out() {
+            if is_said(&self.said.wait(BETWEEN, is_said)) {
                 return;
             }
         }
         panic!(
             "{} never said {text:?}, but:\n{}",
-            self.name,
+            self.running.name(),
             shown(&self.lines())
         );
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.running.id()
     }
 
     pub fn lines(&self) -> Vec<String> {
-        self.said.0.lock().unwrap().clone()
+        self.said.lock().clone()
     }
 
     pub fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.running.signal(signal);
     }
 
     /// Writes to its standard input.
     pub fn say(&mut self, text: &str) {
-        let input = self.child.stdin.as_mut().expect("standard input is open");
+        let input = self.input.as_mut().expect("standard input is open");
         std::io::Write::write_all(input, text.as_bytes()).expect("it reads");
     }
 
     pub fn close_input(&mut self) {
-        drop(self.child.stdin.take());
+        drop(self.input.take());
     }
 
     /// Waits for the end; everything that was said.
     pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
-        drop(self.child.stdin.take());
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{} does not end:\n{}",
-                self.name,
-                shown(&self.lines())
-            );
-            let lines = self.said.0.lock().unwrap();
-            drop(self.said.1.wait_timeout(lines, Duration::from_millis(20)));
-        };
+        self.close_input();
+        let said = &self.said;
+        let status = self.running.wait(|| shown(&said.lock()));
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
@@ -204,7 +182,7 @@ impl Program {
 
     /// Waits for an end that is a success.
     pub fn succeed(self) -> Vec<String> {
-        let name = self.name.clone();
+        let name = self.running.name().to_owned();
         let (status, lines) = self.wait();
         assert!(
             status.success(),
@@ -226,14 +204,6 @@ fn command(path: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(path);
     command.env("LOGSUB_USER_CONFIG", "");
     command
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It has ended already, or the test has failed.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 fn shown(lines: &[String]) -> String {
