@@ -185,7 +185,10 @@ fn own_defaults_are_found_below_xdg_config_home_and_may_be_missing() {
         let unset = ["-u", "LOGSUB_USER_CONFIG", "-u", "XDG_CONFIG_HOME"];
         let home = format!("{variable}={home}");
         let args = [&unset[..], &[&home, &logsub, "--print-config"]].concat();
-        says(&Program::start_path("env", &args).succeed(), "level: [\"17\"]")
+        says(
+            &Program::start_path("env", &args).succeed(),
+            "level: [\"17\"]",
+        )
     };
     assert!(!level("HOME", None) && !level("XDG_CONFIG_HOME", None));
     assert!(level("XDG_CONFIG_HOME", Some("logsub/config.toml")) && !level("HOME", None));

@@ -24,5 +24,7 @@ mod config;
 mod seq;
 /// A real rsyslog understands what it is sent.
 mod syslog;
+/// What people see of many senders in a terminal, and what a slow one does not see.
+mod terminal;
 /// What the programs say and how they end.
 mod cli;

@@ -25,6 +25,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("TERM", "xterm-256color"),
     ("LANG", "C.UTF-8"),
     ("TZ", "UTC"),
+    ("LOGSUB_USER_CONFIG", ""),
 ];
 /// What it does not find there, whoever runs the tests.
 const NOT_PASSED_ON: &[&str] = &[
