@@ -46,37 +46,73 @@ impl Delivered {
         Some(host).filter(|host| !host.is_empty())
     }
 
-    /// The id of the process that sent it, where that has said so, else the record's own `process`.
+    /// The process that a record is from where its sender only passed it on: its name and its id,
+    /// 0 where that is not said.
+    ///
+    /// A bus numbers foreign senders' records as its own, and then their `process` is another than
+    /// its own. Who such a process is says its `processName`, unless that is Python's usual one, else
+    /// the first part of the topic.
+    pub fn passed_on(&self) -> Option<(&str, i64)> {
+        let process = self.process();
+        let own = self.identity().map(|identity| i64::from(identity.pid));
+        let is_own = match (self.origin, own, process) {
+            (None, ..) => false,
+            (Some(_), Some(own), Some(process)) => own == 0 || own == process,
+            (Some(_), ..) => true,
+        };
+        if is_own {
+            return None;
+        }
+        let named = self.record.text("processName");
+        let named = named.filter(|name| !name.is_empty() && *name != "MainProcess");
+        let topic = self.topic.as_str();
+        let first = topic.split_once('.').map_or(topic, |(first, _)| first);
+        Some((named.unwrap_or(first), process.unwrap_or(0)))
+    }
+
+    /// The id of the process that sent it, where that is known.
     pub fn pid(&self) -> Option<i64> {
-        let pid = self.identity().map(|identity| i64::from(identity.pid));
-        pid.filter(|pid| *pid != 0).or_else(|| {
-            let process = self.record.get("process")?;
-            process.as_i64().or_else(|| process.as_str()?.parse().ok())
-        })
+        match self.passed_on() {
+            Some((_, pid)) => Some(pid).filter(|pid| *pid != 0),
+            None => {
+                let pid = self.identity().map(|identity| i64::from(identity.pid));
+                pid.filter(|pid| *pid != 0).or_else(|| self.process())
+            }
+        }
     }
 
     /// Who sent it: `host/program:pid` without what is not known of these. A sender that has not
-    /// said who it is has its id in hex, and a record that came straight from a foreign one its
-    /// process as `:613`. Empty where nothing is known.
+    /// said who it is has its id in hex, and a process whose record was passed on its name and id.
     pub fn sender_name(&self) -> Cow<'_, str> {
-        match (&self.sender, self.origin, self.pid()) {
-            (Some(sender), ..) => sender.name().into(),
-            (None, Some((id, _)), _) => id.to_string().into(),
-            (None, None, Some(pid)) => format!(":{pid}").into(),
+        match (self.passed_on(), &self.sender, self.origin) {
+            (Some((name, 0)), ..) => name.into(),
+            (Some((name, pid)), ..) => format!("{name}:{pid}").into(),
+            (None, Some(sender), _) => sender.name().into(),
+            (None, None, Some((id, _))) => id.to_string().into(),
             (None, None, None) => "".into(),
         }
     }
 
     /// By what its sender may be called: its whole name, its program with and without the process
-    /// id, its id in hex.
+    /// id, its id in hex; and the process alike whose record was passed on.
     pub fn sender_names(&self) -> Vec<Cow<'_, str>> {
         let mut names = vec![self.sender_name()];
+        names.extend(self.passed_on().map(|(name, _)| name.into()));
+        if let (Some(_), Some(sender)) = (self.passed_on(), &self.sender) {
+            names.push(sender.name().into());
+        }
         if let Some(Identity { program, pid, .. }) = self.identity() {
             names.push(program.as_str().into());
             names.push(format!("{program}:{pid}").into());
         }
         names.extend(self.origin.map(|(id, _)| id.to_string().into()));
         names
+    }
+
+    /// The record's own word of its process.
+    fn process(&self) -> Option<i64> {
+        let process = self.record.get("process")?;
+        process.as_i64().or_else(|| process.as_str()?.parse().ok())
     }
 
     /// All that a reader sees of it: the message, the extras as ` key=value`, and on lines of their
@@ -294,12 +330,33 @@ pub(crate) mod tests {
         delivered.sender = None;
         assert_eq!(delivered.sender_name(), "000000000000beef");
         delivered.origin = None;
-        assert_eq!(delivered.sender_name(), "");
-        delivered.record.set("process", 77);
         assert_eq!(
             (delivered.sender_name(), delivered.pid()),
-            (":77".into(), Some(77))
+            ("a".into(), None)
         );
+        delivered.record.set("process", 77);
+        let name = delivered.sender_name().into_owned();
+        assert_eq!((name.as_str(), delivered.pid()), ("a:77", Some(77)));
+    }
+
+    #[test]
+    fn a_record_that_was_passed_on_is_called_by_its_own_process_and_by_who_passed_it_on() {
+        let mut delivered = sent_by_web_3(Record::new("a", 20, "m"));
+        delivered.record.set("process", 613);
+        assert_eq!(delivered.passed_on(), None);
+        delivered.record.set("process", "77");
+        delivered.record.set("processName", "Worker-2");
+        let names = [
+            "Worker-2:77",
+            "Worker-2",
+            "alpha/web-3:613",
+            "web-3",
+            "web-3:613",
+            "000000000000beef",
+        ];
+        assert_eq!(delivered.sender_names(), names);
+        delivered.record.set("processName", "MainProcess");
+        assert_eq!(delivered.sender_name(), "a:77");
     }
 
     #[test]

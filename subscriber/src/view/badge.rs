@@ -37,20 +37,11 @@ pub enum Source {
 impl Source {
     /// Who a record is from.
     pub fn of(delivered: &Delivered) -> Self {
-        let process = delivered.record.get("process").and_then(|pid| pid.as_i64());
-        let Some((id, _)) = delivered.origin else {
-            return Source::Behind(None, process.unwrap_or(0));
-        };
-        let identity = delivered
-            .sender
-            .as_ref()
-            .and_then(|sender| sender.identity.as_ref());
-        match (identity, process) {
-            // Whoever speaks of another process speaks for it.
-            (Some(identity), Some(process)) if i64::from(identity.pid) != process => {
-                Source::Behind(Some(id), process)
-            }
-            _ => Source::Publisher(id),
+        let sender = delivered.origin.map(|(id, _)| id);
+        match (delivered.passed_on(), sender) {
+            (None, Some(id)) => Source::Publisher(id),
+            (Some((_, pid)), _) => Source::Behind(sender, pid),
+            (None, None) => Source::Behind(None, 0),
         }
     }
 }
@@ -114,7 +105,7 @@ impl Badges {
             Some(known) => !known.is_introduced && identity.is_some(),
         };
         if is_news {
-            self.meet(source, known_by(source, delivered));
+            self.meet(source, known_by(delivered));
         }
         &self.known[&source].badge
     }
@@ -286,36 +277,29 @@ impl Badges {
 }
 
 /// What a record tells of its sender.
-fn known_by(source: Source, delivered: &Delivered) -> Known {
-    let record = &delivered.record;
-    match (source, &delivered.sender) {
-        (Source::Publisher(_), Some(sender)) if sender.identity.is_some() => known_of(sender),
-        (Source::Publisher(id), _) => {
-            let process = record.get("process").and_then(|pid| pid.as_i64());
-            match process {
-                Some(pid) => known("", "", pid, false),
-                None => known("", &id.to_compact_string()[..8], 0, false),
-            }
-        }
-        (Source::Behind(_, pid), _) => {
-            let process = record.text("processName");
-            let program = process.filter(|name| !name.is_empty() && *name != "MainProcess");
-            let topic = delivered
-                .topic
-                .as_str()
-                .split('.')
-                .next()
-                .unwrap_or_default();
-            known("", program.unwrap_or(topic), pid, true)
-        }
+fn known_by(delivered: &Delivered) -> Known {
+    match (delivered.passed_on(), &delivered.sender) {
+        (Some((program, pid)), _) => known("", program, pid, true),
+        (None, Some(sender)) if sender.identity.is_some() => known_of(sender),
+        (None, _) => match (delivered.pid(), delivered.origin) {
+            (Some(pid), _) => known("", "", pid, false),
+            (None, Some((id, _))) => unknown(id),
+            (None, None) => known("", "", 0, false),
+        },
     }
 }
 
 fn known_of(sender: &Sender) -> Known {
     match &sender.identity {
         Some(identity) => known(&identity.host, &identity.program, identity.pid.into(), true),
-        None => known("", &sender.id.to_compact_string()[..8], 0, false),
+        None => unknown(sender.id),
     }
+}
+
+/// A sender that has not said who it is.
+fn unknown(id: SenderId) -> Known {
+    let id = id.to_compact_string();
+    known("", &id[..8.min(id.len())], 0, false)
 }
 
 fn known(host: &str, program: &str, pid: i64, is_introduced: bool) -> Known {
