@@ -23,7 +23,7 @@ usage: cargo xtask COMMAND
   demo    install what is needed, build, and show a shop under Gunicorn and a Rust service
   test    install what is needed and run all tests
   check   what a change must pass besides: format, clippy, documentation
-  bench   what a logging call costs, beside other handlers for Python
+  bench   what a logging call costs, a handler and a terminal, beside their peers
   tidy    the rules of the house: arrows between crates, head comments, paths in documents";
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ fn test() -> anyhow::Result<()> {
     wheel::test()
 }
 
-/// The Python handlers side by side, in a release build.
+/// What things cost beside their peers, in release builds.
 fn bench() -> anyhow::Result<()> {
     setup::install()?;
     setup::python()?;
@@ -73,8 +73,19 @@ fn bench() -> anyhow::Result<()> {
         "--example",
         "handler_throughput",
     ];
-    run(Command::new("cargo").args(build))?;
-    run(Command::new(setup::venv_python()).arg("bench/handlers.py"))
+    run(cargo().args(build))?;
+    run(Command::new(setup::venv_python()).arg("bench/handlers.py"))?;
+    bench_terminal()
+}
+
+/// The terminal view beside viewers that can be had from PyPI and crates.io.
+fn bench_terminal() -> anyhow::Result<()> {
+    let color = ["-m", "pip", "install", "--quiet", "colorama"];
+    run(Command::new(setup::venv_python()).args(color))?;
+    let peer = ["install", "--quiet", "--locked", "--root", "target/peers"];
+    run(cargo().args(peer).arg("fblog@4.17.0"))?;
+    run(cargo().args(["build", "--release", "--bin", "logsub"]))?;
+    run(Command::new(setup::venv_python()).arg("bench/terminal.py"))
 }
 
 fn check() -> anyhow::Result<()> {
