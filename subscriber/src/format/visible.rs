@@ -27,6 +27,10 @@ pub(crate) fn in_json(text: &str, out: &mut String) {
 }
 
 fn show(text: &str, line_feed: &str, out: &mut String) {
+    // Nearly every text is plain ASCII: this looks at it many bytes at a time.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return out.push_str(text);
+    }
     let mut plain = 0;
     for (at, c) in text.char_indices().filter(|(_, c)| is_special(*c)) {
         out.push_str(&text[plain..at]);
