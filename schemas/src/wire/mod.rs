@@ -14,7 +14,7 @@
 //! - the total of discarded records only grows, so a lost message loses no count.
 //!
 //! [`sequence`] is the sender's half of the loss account, [`ledger`] the receiver's, which has a
-//! [`clock`] for every sender.
+//! [`clock`] for every sender. [`durable`] is what is said where nothing may be lost.
 
 use std::fmt;
 
@@ -26,6 +26,7 @@ pub mod heartbeat;
 pub mod sequence;
 pub mod clock;
 pub mod ledger;
+pub mod durable;
 
 pub use header::{Flags, HEADER_LEN, Header, MAGIC, SenderId, VERSION};
 pub use heartbeat::Identity;
