@@ -6,6 +6,8 @@
 //! [`Outlet`], to which they are sent. Both never wait. A thread that owns sockets waits in one
 //! place, [`wait()`], on all of them and on a [`Waker`] by which other threads can call it.
 //!
+//! Where both sides talk, a [`Caller`] (DEALER) connects to a [`Switchboard`] (ROUTER).
+//!
 //! A ZeroMQ message is some frames, an NNG message one: [`Outlet::multipart`] says which, and
 //! whoever knows what the frames mean joins them.
 
@@ -14,6 +16,7 @@ mod message;
 mod socket;
 mod wait;
 mod zmq;
+mod dialog;
 mod nng;
 mod sp;
 #[cfg(any(test, feature = "memory"))]
@@ -21,6 +24,7 @@ pub mod memory;
 #[cfg(test)]
 mod conformance;
 
+pub use dialog::{Caller, Peer, Switchboard, Told};
 pub use endpoint::{Endpoint, EndpointError};
 pub use message::{Frame, Message};
 pub use socket::{

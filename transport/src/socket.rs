@@ -81,6 +81,8 @@ pub struct Options {
     pub welcome: Option<Vec<u8>>,
     /// Whether an inlet reports peers as [`PeerEvent`]s.
     pub watch_peers: bool,
+    /// How often a ZeroMQ connection is tried, so that one whose other side is gone breaks.
+    pub heartbeat: Option<Duration>,
 }
 
 impl Default for Options {
@@ -94,6 +96,7 @@ impl Default for Options {
             when_full: WhenFull::Drop,
             welcome: None,
             watch_peers: false,
+            heartbeat: None,
         }
     }
 }

@@ -29,15 +29,15 @@ pub(crate) const TRANSPORT: Transport = Transport {
 };
 
 /// A socket in its context, with the endpoints as they really are.
-struct Opened {
+pub(crate) struct Opened {
     // Fields drop in this order: a context waits for its sockets.
-    socket: Socket,
+    pub(crate) socket: Socket,
     context: Context,
-    endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<Endpoint>,
 }
 
 impl Opened {
-    fn new(kind: SocketType, options: &Options) -> Result<Self, Error> {
+    pub(crate) fn new(kind: SocketType, options: &Options) -> Result<Self, Error> {
         let context = Context::new();
         let socket = context.socket(kind).map_err(broken)?;
         set_options(&socket, options).map_err(broken)?;
@@ -48,7 +48,7 @@ impl Opened {
         })
     }
 
-    fn attach(&mut self, attachments: &[Attachment]) -> Result<(), Error> {
+    pub(crate) fn attach(&mut self, attachments: &[Attachment]) -> Result<(), Error> {
         for attachment in attachments {
             let endpoint = attachment.endpoint();
             if endpoint.address().starts_with('[') {
@@ -62,6 +62,27 @@ impl Opened {
         }
         Ok(())
     }
+
+    /// Sends what was taken and closes, within `linger`.
+    pub(crate) fn close(self, linger: Duration) -> Flushed {
+        let Opened {
+            socket, context, ..
+        } = self;
+        let deadline = Instant::now() + linger;
+        // libzmq says only when it is done, not whether it was done in time; so it gets a little
+        // less time than there is, and whoever needs all of that is taken not to have managed.
+        let millis = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
+        if socket.set_linger(millis).is_err() {
+            return Flushed::TimedOut;
+        }
+        drop(socket);
+        drop(context);
+        if Instant::now() < deadline {
+            Flushed::Complete
+        } else {
+            Flushed::TimedOut
+        }
+    }
 }
 
 fn set_options(socket: &Socket, options: &Options) -> ::zmq::Result<()> {
@@ -73,6 +94,12 @@ fn set_options(socket: &Socket, options: &Options) -> ::zmq::Result<()> {
     socket.set_maxmsgsize(i64::try_from(options.max_frame).unwrap_or(i64::MAX))?;
     socket.set_reconnect_ivl(millis(options.reconnect_min))?;
     socket.set_reconnect_ivl_max(millis(options.reconnect_max))?;
+    if let Some(every) = options.heartbeat {
+        // A peer that does not answer for three of them is taken to be gone, at both ends.
+        socket.set_heartbeat_ivl(millis(every))?;
+        socket.set_heartbeat_timeout(millis(every * 3))?;
+        socket.set_heartbeat_ttl(millis(every * 3))?;
+    }
     socket.set_tcp_keepalive(1)
 }
 
@@ -136,7 +163,7 @@ fn last_error() -> io::Error {
     io::Error::from_raw_os_error(unsafe { zmq_sys::zmq_errno() })
 }
 
-fn broken(error: ::zmq::Error) -> Error {
+pub(crate) fn broken(error: ::zmq::Error) -> Error {
     Error {
         kind: ErrorKind::Broken,
         endpoint: None,
@@ -166,7 +193,7 @@ fn set_raw(socket: &mut Socket, option: u32, value: &[u8]) -> Result<(), Error> 
 }
 
 /// Takes all frames of one message.
-fn receive(socket: &Socket) -> Result<Option<Message>, Error> {
+pub(crate) fn receive(socket: &Socket) -> Result<Option<Message>, Error> {
     let mut frame = ::zmq::Message::new();
     match socket.recv(&mut frame, DONTWAIT) {
         Ok(()) => {}
@@ -232,7 +259,7 @@ impl ZmqInlet {
 }
 
 /// A socket that hears of connections that stand and connections that break.
-fn monitor(opened: &Opened) -> Result<Socket, Error> {
+pub(crate) fn monitor(opened: &Opened) -> Result<Socket, Error> {
     const NAME: &str = "inproc://monitor";
     let events = zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED | zmq_sys::ZMQ_EVENT_DISCONNECTED;
     opened.socket.monitor(NAME, events as i32).map_err(broken)?;
@@ -240,6 +267,27 @@ fn monitor(opened: &Opened) -> Result<Socket, Error> {
     pair.set_linger(0).map_err(broken)?;
     pair.connect(NAME).map_err(broken)?;
     Ok(pair)
+}
+
+/// What a monitor has heard since the last call; `connected` are the connections that stand.
+pub(crate) fn peer_events(monitor: &Socket, connected: &mut usize) -> Vec<PeerEvent> {
+    let mut events = Vec::new();
+    while let Ok(Some(message)) = receive(monitor) {
+        // The first frame is the event's number, little-endian on every machine we run on, and its
+        // value; see zmq_socket_monitor(3).
+        let Some([low, high, ..]) = message.frames().first().map(|frame| &**frame) else {
+            continue;
+        };
+        let event = u32::from(u16::from_ne_bytes([*low, *high]));
+        if event == zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED {
+            *connected += 1;
+            events.push(PeerEvent::Connected);
+        } else if *connected > 0 {
+            *connected -= 1;
+            events.push(PeerEvent::Disconnected);
+        }
+    }
+    events
 }
 
 impl Inlet for ZmqInlet {
@@ -256,25 +304,10 @@ impl Inlet for ZmqInlet {
     }
 
     fn peer_events(&mut self) -> Vec<PeerEvent> {
-        let mut events = Vec::new();
-        while let Some(monitor) = &self.monitor
-            && let Ok(Some(message)) = receive(monitor)
-        {
-            // The first frame is the event's number, little-endian on every machine we run on,
-            // and its value; see zmq_socket_monitor(3).
-            let Some([low, high, ..]) = message.frames().first().map(|frame| &**frame) else {
-                continue;
-            };
-            let event = u32::from(u16::from_ne_bytes([*low, *high]));
-            if event == zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED {
-                self.connected += 1;
-                events.push(PeerEvent::Connected);
-            } else if self.connected > 0 {
-                self.connected -= 1;
-                events.push(PeerEvent::Disconnected);
-            }
+        match &self.monitor {
+            Some(monitor) => peer_events(monitor, &mut self.connected),
+            None => Vec::new(),
         }
-        events
     }
 
     fn endpoints(&self) -> &[Endpoint] {
@@ -323,36 +356,10 @@ impl ZmqOutlet {
 
 impl Outlet for ZmqOutlet {
     fn send(&mut self, message: Message) -> Result<Sent, Error> {
-        let socket = &mut self.opened.socket;
-        let count = message.frames().len();
-        let mut frames = message.into_frames();
-        let Some(first) = frames.next() else {
-            return Ok(Sent::Taken);
-        };
-        let mut first = first.into_zmq();
-        let more = |at: usize| if at + 1 < count { SNDMORE } else { 0 };
-        // Only the first frame can be refused for want of room: the room is counted in whole
-        // messages (libzmq, dist_t::check_hwm).
-        loop {
-            match send_frame(socket, &mut first, DONTWAIT | more(0)) {
-                Ok(()) => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let first = std::iter::once(Frame::from_zmq(first));
-                    return Ok(Sent::Busy(first.chain(frames).collect()));
-                }
-                Err(error) => return Err(sending(error)),
-            }
+        match send(&self.opened.socket, message)? {
+            Went::Taken => Ok(Sent::Taken),
+            Went::Busy(message) | Went::NoSuchPeer(message) => Ok(Sent::Busy(message)),
         }
-        for (at, frame) in frames.enumerate() {
-            let mut frame = frame.into_zmq();
-            while let Err(error) = send_frame(socket, &mut frame, more(at + 1)) {
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(sending(error));
-                }
-            }
-        }
-        Ok(Sent::Taken)
     }
 
     fn subscription_events(&mut self) -> Result<Vec<SubscriptionEvent>, Error> {
@@ -402,41 +409,58 @@ impl Outlet for ZmqOutlet {
     }
 
     fn close(self: Box<Self>, linger: Duration) -> Flushed {
-        let Opened {
-            socket, context, ..
-        } = self.opened;
-        let deadline = Instant::now() + linger;
-        // libzmq says only when it is done, not whether it was done in time; so it gets a little
-        // less time than there is, and whoever needs all of that is taken not to have managed.
-        let millis = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
-        if socket.set_linger(millis).is_err() {
-            return Flushed::TimedOut;
-        }
-        drop(socket);
-        drop(context);
-        if Instant::now() < deadline {
-            Flushed::Complete
-        } else {
-            Flushed::TimedOut
-        }
+        self.opened.close(linger)
     }
 }
 
-fn send_frame(socket: &mut Socket, frame: &mut ::zmq::Message, flags: i32) -> io::Result<()> {
-    // The crate's `send` consumes a message that was refused; this keeps it.
+/// What became of a message.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a refused message is given back as it was, unboxed"
+)]
+pub(crate) enum Went {
+    Taken,
+    /// There was no room.
+    Busy(Message),
+    /// Of a ROUTER: nobody has the identity that is the first frame.
+    NoSuchPeer(Message),
+}
+
+/// Sends all frames of one message, or none.
+pub(crate) fn send(socket: &Socket, message: Message) -> Result<Went, Error> {
+    let count = message.frames().len();
+    let mut frames = message.into_frames();
+    let Some(first) = frames.next() else {
+        return Ok(Went::Taken);
+    };
+    let first = first.into_zmq();
+    let more = |at: usize| if at + 1 < count { SNDMORE } else { 0 };
+    // Only the first frame can be refused for want of room: the room is counted in whole messages
+    // (libzmq, dist_t::check_hwm and pipe_t::check_write).
+    loop {
+        let refused = match send_frame(socket, &first, DONTWAIT | more(0)) {
+            Ok(()) => break,
+            Err(::zmq::Error::EINTR) => continue,
+            Err(::zmq::Error::EAGAIN) => Went::Busy,
+            Err(::zmq::Error::EHOSTUNREACH) => Went::NoSuchPeer,
+            Err(error) => return Err(broken(error)),
+        };
+        let first = std::iter::once(Frame::from_zmq(first));
+        return Ok(refused(first.chain(frames).collect()));
+    }
+    for (at, frame) in frames.enumerate() {
+        let frame = frame.into_zmq();
+        while let Err(error) = send_frame(socket, &frame, more(at + 1)) {
+            if error != ::zmq::Error::EINTR {
+                return Err(broken(error));
+            }
+        }
+    }
+    Ok(Went::Taken)
+}
+
+/// The crate's `send` of a message consumes what was refused; this keeps it.
+fn send_frame(socket: &Socket, frame: &::zmq::Message, flags: i32) -> ::zmq::Result<()> {
     let bytes: &[u8] = frame;
-    match socket.send(bytes, flags) {
-        Ok(()) => Ok(()),
-        Err(::zmq::Error::EAGAIN) => Err(io::ErrorKind::WouldBlock.into()),
-        Err(::zmq::Error::EINTR) => Err(io::ErrorKind::Interrupted.into()),
-        Err(error) => Err(io::Error::other(error)),
-    }
-}
-
-fn sending(error: io::Error) -> Error {
-    Error {
-        kind: ErrorKind::Broken,
-        endpoint: None,
-        source: Box::new(error),
-    }
+    socket.send(bytes, flags)
 }

@@ -1,0 +1,269 @@
+//! Dialogs: DEALER and ROUTER sockets of ZeroMQ, where both sides talk.
+//!
+//! A [`Caller`] is one side of one dialog and connects; a [`Switchboard`] has the other side of many,
+//! and knows each caller as a [`Peer`] for as long as its connection stands. Neither ever waits, and
+//! neither drops anything: what has no room is given back.
+
+use std::time::Duration;
+
+use ::zmq::{POLLIN, POLLOUT, Socket, SocketType};
+
+use crate::endpoint::Endpoint;
+use crate::message::{Frame, Message};
+use crate::socket::{Attachment, Error, Flushed, Options, PeerEvent, Sent};
+use crate::wait::PollSet;
+use crate::zmq::{Opened, Went, broken, monitor, peer_events, receive, send};
+
+/// A caller, as its switchboard knows it. One that connects again is another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Peer(Box<[u8]>);
+
+/// What became of a message to a peer.
+#[derive(Debug)]
+#[must_use]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a refused message is given back as it was, unboxed"
+)]
+pub enum Told {
+    /// The socket has it.
+    Taken,
+    /// The peer takes what it was sent more slowly than it comes: try again later.
+    Busy(Message),
+    /// The peer is gone.
+    Gone,
+}
+
+/// The side that connects. It goes on dialling when the connection breaks.
+pub struct Caller {
+    monitor: Socket,
+    opened: Opened,
+    connected: usize,
+}
+
+impl Caller {
+    /// A caller that dials there.
+    pub fn open(endpoint: &Endpoint, options: &Options) -> Result<Self, Error> {
+        let mut opened = Opened::new(SocketType::DEALER, options)?;
+        let monitor = monitor(&opened)?;
+        opened.attach(&[Attachment::Connect(endpoint.clone())])?;
+        Ok(Self {
+            monitor,
+            opened,
+            connected: 0,
+        })
+    }
+
+    /// Sends, or gives the message back. While there is no connection, what has room is held; what
+    /// was sent when a connection breaks may be lost.
+    pub fn send(&mut self, message: Message) -> Result<Sent, Error> {
+        Ok(match send(&self.opened.socket, message)? {
+            Went::Taken => Sent::Taken,
+            Went::Busy(message) | Went::NoSuchPeer(message) => Sent::Busy(message),
+        })
+    }
+
+    /// The next message, or `None` when there is none just now.
+    pub fn receive(&mut self) -> Result<Option<Message>, Error> {
+        receive(&self.opened.socket)
+    }
+
+    /// What the connection did since the last call, oldest first.
+    pub fn peer_events(&mut self) -> Vec<PeerEvent> {
+        peer_events(&self.monitor, &mut self.connected)
+    }
+
+    /// Adds what [`crate::wait()`] must watch to see a message or the connection come and, where
+    /// that is awaited, room for sending.
+    pub fn poll<'a>(&'a self, set: &mut PollSet<'a>, is_room_awaited: bool) {
+        let awaited = match is_room_awaited {
+            true => POLLIN | POLLOUT,
+            false => POLLIN,
+        };
+        set.add_zmq(&self.opened.socket, awaited);
+        set.add_zmq(&self.monitor, POLLIN);
+    }
+
+    /// Sends what was taken and closes, within `linger`.
+    pub fn close(self, linger: Duration) -> Flushed {
+        drop(self.monitor);
+        self.opened.close(linger)
+    }
+}
+
+/// The side that listens.
+pub struct Switchboard {
+    opened: Opened,
+}
+
+impl Switchboard {
+    /// A switchboard that listens there.
+    pub fn open(endpoints: &[Endpoint], options: &Options) -> Result<Self, Error> {
+        let mut opened = Opened::new(SocketType::ROUTER, options)?;
+        // Without it what is sent to nobody is silently dropped.
+        opened.socket.set_router_mandatory(true).map_err(broken)?;
+        let endpoints = endpoints.iter().cloned();
+        let attachments: Vec<Attachment> = endpoints.map(Attachment::Bind).collect();
+        opened.attach(&attachments)?;
+        Ok(Self { opened })
+    }
+
+    /// The next message and who sent it, or `None` when there is none just now.
+    pub fn receive(&mut self) -> Result<Option<(Peer, Message)>, Error> {
+        let Some(message) = receive(&self.opened.socket)? else {
+            return Ok(None);
+        };
+        let mut frames = message.into_frames();
+        // A ROUTER puts the peer's identity before each message (zmq_socket(3)).
+        let identity = frames.next().map(|frame| Box::from(&*frame));
+        Ok(identity.map(|identity| (Peer(identity), frames.collect())))
+    }
+
+    /// Sends to one peer, or gives the message back.
+    pub fn send(&mut self, peer: &Peer, message: Message) -> Result<Told, Error> {
+        let identity = std::iter::once(Frame::from(&*peer.0));
+        let message = identity.chain(message.into_frames()).collect();
+        Ok(match send(&self.opened.socket, message)? {
+            Went::Taken => Told::Taken,
+            Went::NoSuchPeer(_) => Told::Gone,
+            Went::Busy(message) => Told::Busy(message.into_frames().skip(1).collect()),
+        })
+    }
+
+    /// Where the socket listens, with the real port where 0 was asked for.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.opened.endpoints
+    }
+
+    /// Adds what [`crate::wait()`] must watch to see a message come. That a busy peer has room again
+    /// is not announced.
+    pub fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
+        set.add_zmq(&self.opened.socket, POLLIN);
+    }
+
+    /// Sends what was taken and closes, within `linger`.
+    pub fn close(self, linger: Duration) -> Flushed {
+        self.opened.close(linger)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::wait::wait;
+
+    fn pair(options: &Options) -> (Switchboard, Caller) {
+        let any = "tcp://127.0.0.1:0".parse().unwrap();
+        let board = Switchboard::open(&[any], options).unwrap();
+        let caller = Caller::open(&board.endpoints()[0], options).unwrap();
+        (board, caller)
+    }
+
+    fn message(text: &str) -> Message {
+        text.split('|')
+            .map(|frame| Frame::from(frame.as_bytes()))
+            .collect()
+    }
+
+    fn shown(message: &Message) -> String {
+        let frames = message
+            .frames()
+            .iter()
+            .map(|frame| String::from_utf8_lossy(frame).into_owned());
+        frames.collect::<Vec<_>>().join("|")
+    }
+
+    fn until<T>(mut ask: impl FnMut() -> Option<T>, board: &dyn Fn()) -> T {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(answer) = ask() {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "nothing came");
+            board();
+        }
+    }
+
+    fn pause() {
+        drop(wait(&mut PollSet::new(), Some(Duration::from_millis(2))));
+    }
+
+    #[test]
+    fn both_sides_talk_in_whole_messages() {
+        let (mut board, mut caller) = pair(&Options::default());
+        assert!(matches!(caller.send(message("a|b|")).unwrap(), Sent::Taken));
+        let (peer, heard) = until(|| board.receive().unwrap(), &pause);
+        assert_eq!(shown(&heard), "a|b|");
+        assert!(matches!(
+            board.send(&peer, message("c|d")).unwrap(),
+            Told::Taken
+        ));
+        let answer = until(|| caller.receive().unwrap(), &pause);
+        assert_eq!(shown(&answer), "c|d");
+        assert_eq!(caller.peer_events(), [PeerEvent::Connected]);
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_and_one_that_is_slow_are_told_apart() {
+        let options = Options {
+            send_queue: 2,
+            receive_queue: 2,
+            ..Options::default()
+        };
+        let (mut board, mut caller) = pair(&options);
+        assert!(matches!(
+            caller.send(message("hello")).unwrap(),
+            Sent::Taken
+        ));
+        let (peer, _) = until(|| board.receive().unwrap(), &pause);
+        let large = "x".repeat(1 << 20);
+        let refused = until(
+            || match board.send(&peer, message(&format!("y|{large}"))).unwrap() {
+                Told::Busy(message) => Some(message),
+                Told::Taken | Told::Gone => None,
+            },
+            &|| {},
+        );
+        assert_eq!(refused.frames().len(), 2, "it is given back as it was");
+        let _flushed = caller.close(Duration::ZERO);
+        until(
+            || matches!(board.send(&peer, message("z")).unwrap(), Told::Gone).then_some(()),
+            &pause,
+        );
+    }
+
+    #[test]
+    fn a_caller_dials_again_and_is_another_peer_then() {
+        let (board, mut caller) = pair(&Options::default());
+        until(|| caller.peer_events().pop(), &pause);
+        let endpoint = board.endpoints()[0].clone();
+        let _flushed = board.close(Duration::ZERO);
+        until(
+            || {
+                caller
+                    .peer_events()
+                    .contains(&PeerEvent::Disconnected)
+                    .then_some(())
+            },
+            &pause,
+        );
+        let mut board = Switchboard::open(&[endpoint], &Options::default()).unwrap();
+        until(
+            || {
+                caller
+                    .peer_events()
+                    .contains(&PeerEvent::Connected)
+                    .then_some(())
+            },
+            &pause,
+        );
+        assert!(matches!(
+            caller.send(message("again")).unwrap(),
+            Sent::Taken
+        ));
+        let (_, heard) = until(|| board.receive().unwrap(), &pause);
+        assert_eq!(shown(&heard), "again");
+    }
+}
