@@ -425,7 +425,9 @@ impl Runner {
     /// How long until the handler is to be flushed, which it last was then.
     fn until_flush(&self, flushed: Instant) -> Duration {
         let usual = FLUSH_EVERY.saturating_sub(flushed.elapsed());
-        match self.handler.due() {
+        let has_ended = self.shared.ended.load(Ordering::Relaxed);
+        // One that has ended is not flushed any more, so what was due stays due.
+        match self.handler.due().filter(|_| !has_ended) {
             Some(due) => usual.min(due.saturating_duration_since(Instant::now())),
             None => usual,
         }

@@ -240,6 +240,49 @@ fn a_handler_whose_reader_has_gone_is_left_alone_and_the_program_can_end() {
     assert_eq!(*seen.lock().unwrap(), ["one", "closed"]);
 }
 
+/// A handler that always wants to be flushed at once.
+struct Hasty;
+
+impl Handler for Hasty {
+    fn name(&self) -> &str {
+        "hasty"
+    }
+
+    fn emit(&mut self, _: &[Item]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn due(&self) -> Option<Instant> {
+        Some(Instant::now())
+    }
+
+    fn close(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handler_whose_reader_has_gone_costs_no_time_although_something_is_due() {
+    let (over, _) = bounded(0);
+    let runner = Runner {
+        name: "hasty".into(),
+        handler: Box::new(Hasty),
+        sieve: Sieve::default(),
+        shared: Arc::default(),
+        say: quiet(),
+        complained: HashMap::new(),
+        _over: over,
+    };
+    let flushed = Instant::now();
+    assert!(runner.until_flush(flushed).is_zero());
+    runner.shared.ended.store(true, Ordering::Relaxed);
+    assert!(!runner.until_flush(flushed).is_zero());
+}
+
 #[test]
 fn a_handler_that_panics_is_still_accounted_for() {
     let (handler, gate) = gated(|text| match text {
