@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use clap::ValueEnum;
-use compact_str::CompactString;
+use compact_str::{CompactString, format_compact};
 use logbus_schemas::Level;
 use logbus_schemas::wire::ledger;
+use unicode_width::UnicodeWidthChar;
 
 use super::badge::Source;
 use super::line::level_tag;
@@ -14,6 +15,8 @@ use crate::item::{Delivered, Notice};
 
 /// Accounts at most; what is beyond is one account.
 const MAX_ACCOUNTS: usize = 4096;
+/// The widest name of a topic or a logger, in columns; longer ones lose their end.
+const WIDEST: usize = 60;
 /// Seconds over which a rate is taken.
 const RATE_OVER: u64 = 5;
 const SECOND: u64 = 1_000_000_000;
@@ -117,13 +120,18 @@ impl Census {
             TopBy::Level => Key::Level(record.level().unwrap_or(Level::NOTSET).0),
             TopBy::Logger => Key::Name(record.name().unwrap_or_default().into()),
         };
-        let is_level = self.by == TopBy::Level;
+        let (is_level, has_clock) = (self.by == TopBy::Level, self.by == TopBy::Sender);
         let account = self.account(key);
         if is_level && account.records == 0 {
-            account.name = level_tag(record);
+            account.name = shown(&level_tag(record));
         }
         account.enter(delivered);
+        // Where many senders are in one account there is no clock that is its own.
+        if !has_clock {
+            account.offset = None;
+        }
         self.all.enter(delivered);
+        self.all.offset = None;
     }
 
     /// Enters what a notice says of losses, of who comes and of who goes.
@@ -151,15 +159,30 @@ impl Census {
         let key = if has_room { key } else { Key::Others };
         let account = self.accounts.entry(key.clone()).or_default();
         if let (true, Key::Name(name)) = (account.name.is_empty(), &key) {
-            let mut shown = String::new();
-            visible::on_one_line(name, &mut shown);
             account.name = if name.is_empty() {
                 "-".into()
             } else {
-                shown.into()
+                shown(name)
             };
         }
         account
+    }
+}
+
+/// A sender's word as a table may show it.
+fn shown(name: &str) -> CompactString {
+    // No more than has room is looked at: a name may be of any length.
+    let end = name.char_indices().nth(WIDEST + 1).map(|(at, _)| at);
+    let mut text = String::new();
+    visible::on_one_line(&name[..end.unwrap_or(name.len())], &mut text);
+    let mut columns = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        columns += c.width().unwrap_or(1);
+        columns > WIDEST
+    });
+    match end {
+        Some((end, _)) => format_compact!("{}…", text[..end].replace('\t', " ")),
+        None => text.replace('\t', " ").into(),
     }
 }
 
@@ -244,6 +267,54 @@ mod tests {
         accounts.sort_unstable();
         assert_eq!(accounts, [("a", 2, 1), ("b", 1, 1)]);
         assert_eq!((census.all().records, census.all().errors), (3, 2));
+    }
+
+    fn names(by: TopBy, delivered: &Delivered) -> Vec<String> {
+        let mut census = Census::new(by);
+        census.record(delivered);
+        let names = census
+            .accounts()
+            .map(|(_, account)| account.name.to_string());
+        names.collect()
+    }
+
+    #[test]
+    fn no_name_of_an_account_can_steer_the_terminal_or_is_too_wide_for_a_table() {
+        for name in ["\x1bc", "\u{9b}2J", "\u{202e}ab"] {
+            let mut delivered = delivered("a", 77, 1);
+            delivered.record.set("levelname", name);
+            delivered.record.set("name", name);
+            for by in [TopBy::Level, TopBy::Logger] {
+                let shown = names(by, &delivered).concat();
+                assert!(shown.is_ascii() && !shown.contains('\x1b'), "{shown:?}");
+            }
+        }
+        let mut delivered = delivered("a", 20, 1);
+        for (name, expected) in [
+            ("a\tb", "a b".to_owned()),
+            (&"東".repeat(1 << 20), "東".repeat(30) + "…"),
+        ] {
+            delivered.record.set("name", name);
+            assert_eq!(names(TopBy::Logger, &delivered), [expected]);
+        }
+    }
+
+    #[test]
+    fn only_a_senders_account_has_a_clock() {
+        let mut delivered = delivered("a", 20, 1);
+        delivered.offset = Some(7);
+        for (by, expected) in [
+            (TopBy::Sender, Some(7)),
+            (TopBy::Topic, None),
+            (TopBy::Level, None),
+            (TopBy::Logger, None),
+        ] {
+            let mut census = Census::new(by);
+            census.record(&delivered);
+            let clocks = census.accounts().map(|(_, account)| account.offset);
+            assert_eq!(clocks.collect::<Vec<_>>(), [expected], "{by:?}");
+            assert_eq!(census.all().offset, None);
+        }
     }
 
     #[test]
