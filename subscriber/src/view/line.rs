@@ -12,7 +12,7 @@
 //! edge. Whatever a sender wrote is escaped (`styled.rs`).
 
 use clap::ValueEnum;
-use compact_str::{CompactString, ToCompactString};
+use compact_str::{CompactString, format_compact};
 use logbus_schemas::record::ATTRIBUTES;
 use logbus_schemas::{Level, Record, Value};
 use regex::Regex;
@@ -365,7 +365,7 @@ impl Blocks {
     }
 }
 
-/// A level as three letters: `INF`; of a name that is nobody's, its first three.
+/// A level as three letters: `INF`; of a name that is nobody's, its first three; else the number.
 pub fn level_tag(record: &Record) -> CompactString {
     let level = record.level();
     let name = record.text("levelname");
@@ -378,7 +378,7 @@ pub fn level_tag(record: &Record) -> CompactString {
         Some(Level::CRITICAL) => "CRT",
         _ => match (name.filter(|name| !name.starts_with("Level ")), level) {
             (Some(name), _) => return padded(&name.to_uppercase()),
-            (None, Some(Level(number))) => return padded(&number.to_compact_string()),
+            (None, Some(Level(number))) => return format_compact!("{number:<3}"),
             (None, None) => "---",
         },
     };

@@ -163,6 +163,8 @@ fn every_level_has_three_letters() {
     assert_eq!(known, ["TRC", "DBG", "INF", "WRN", "ERR", "CRT", "25 "]);
     assert_eq!(tag(Some(25), Some("notice")), "NOT");
     assert_eq!(tag(Some(25), Some("Level 25")), "25 ");
+    assert_eq!(tag(Some(1000), None), "1000", "a number is whole");
+    assert_eq!(tag(Some(-1000), None), "-1000");
     assert_eq!(tag(None, Some("ok")), "OK ");
     assert_eq!(tag(None, None), "---");
 }
