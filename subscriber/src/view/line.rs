@@ -155,13 +155,16 @@ impl Lines {
         let record = &delivered.record;
         let message = record.get_message();
         let mut rest = None;
-        let (first, is_whole) = match message.split_once('\n') {
+        // A line feed at the end begins no further line.
+        let lines = message.trim_end_matches('\n');
+        let (first, is_whole) = match lines.split_once('\n') {
             Some((first, more)) if self.has_blocks() => {
                 rest = Some(more);
                 (first, false)
             }
             _ => (&*message, true),
         };
+            _ if self.has_blocks() => (lines, true),
         let style = self.message_style(standing);
         if is_whole && first.contains('\n') {
             self.marked(style, &first.replace('\n', "\\n"), out);
@@ -173,7 +176,7 @@ impl Lines {
             out: Styled::default(),
         };
         if let Some(rest) = rest {
-            for line in rest.trim_end_matches('\n').split('\n') {
+            for line in rest.split('\n') {
                 blocks.begin();
                 self.marked(style, line, &mut blocks.out);
             }

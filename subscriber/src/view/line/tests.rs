@@ -152,6 +152,17 @@ fn a_sender_cannot_steer_the_terminal_or_forge_a_line() {
 }
 
 #[test]
+fn a_line_feed_at_the_end_of_a_message_begins_no_line() {
+    for (message, expected) in [
+        ("done\n", "shop.orders: done"),
+        ("a\nb\n\n", "shop.orders: a\n    │ b"),
+    ] {
+        let text = plain(Look::default(), &delivered(20, message, &[]));
+        assert!(text.ends_with(expected), "{text:?}");
+    }
+}
+
+#[test]
 fn every_level_has_three_letters() {
     let tag = |level: Option<i64>, name: Option<&str>| {
         let mut record = Record::from(Map::default());
