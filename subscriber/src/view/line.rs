@@ -11,6 +11,8 @@
 //! so that nothing is lost where there are no colours. A block has its sender's colour at its
 //! edge. Whatever a sender wrote is escaped (`styled.rs`).
 
+use std::ops::Range;
+
 use clap::ValueEnum;
 use compact_str::{CompactString, format_compact};
 use logbus_schemas::record::ATTRIBUTES;
@@ -162,9 +164,9 @@ impl Lines {
                 rest = Some(more);
                 (first, false)
             }
+            _ if self.has_blocks() => (lines, true),
             _ => (&*message, true),
         };
-            _ if self.has_blocks() => (lines, true),
         let style = self.message_style(standing);
         if is_whole && first.contains('\n') {
             self.marked(style, &first.replace('\n', "\\n"), out);
@@ -330,27 +332,42 @@ impl Lines {
         }
     }
 
-    /// Adds a sender's text with what of it is to be highlighted.
+    /// Adds a sender's text with what of it is to be highlighted: of several at one place the first
+    /// that was asked for.
     fn marked(&self, style: Style, text: &str, out: &mut Styled) {
-        let mut rest = 0;
-        while let Some((found, mark)) = self.next_mark(text, rest) {
-            out.foreign(style, &text[rest..found.start]);
-            out.foreign(mark, &text[found.clone()]);
-            rest = found.end;
+        let highlights = &self.look.highlights;
+        let (mut rest, mut next) = (0, Vec::with_capacity(highlights.len()));
+        next.extend(highlights.iter().map(|highlight| highlight.find(text, 0)));
+        loop {
+            let found = next.iter().zip(highlights);
+            let found = found.filter_map(|(range, highlight)| Some((range.clone()?, highlight)));
+            let Some((range, highlight)) = found.min_by_key(|(range, _)| range.start) else {
+                break;
+            };
+            out.foreign(style, &text[rest..range.start]);
+            out.foreign(highlight.style, &text[range.clone()]);
+            rest = range.end;
+            // What lies ahead stays as it was found: a long text is not searched again and again.
+            for (range, highlight) in next.iter_mut().zip(highlights) {
+                if range.as_ref().is_some_and(|range| range.start < rest) {
+                    *range = highlight.find(text, rest);
+                }
+            }
         }
         out.foreign(style, &text[rest..]);
     }
+}
 
-    /// What is highlighted next, and how: of several at one place the first that was asked for.
-    fn next_mark(&self, text: &str, from: usize) -> Option<(std::ops::Range<usize>, Style)> {
-        let found = self.look.highlights.iter().filter_map(|highlight| {
-            let found = highlight
-                .regex
-                .find_at(text, from)
-                .filter(|found| !found.is_empty())?;
-            Some((found.range(), highlight.style))
-        });
-        found.min_by_key(|(range, _)| range.start)
+impl Highlight {
+    /// What fits next; nothing is no find.
+    fn find(&self, text: &str, mut from: usize) -> Option<Range<usize>> {
+        loop {
+            let found = self.regex.find_at(text, from)?;
+            if !found.is_empty() {
+                return Some(found.range());
+            }
+            from = found.end() + text[found.end()..].chars().next()?.len_utf8();
+        }
     }
 }
 

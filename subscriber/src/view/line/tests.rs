@@ -163,6 +163,30 @@ fn a_line_feed_at_the_end_of_a_message_begins_no_line() {
 }
 
 #[test]
+fn highlights_find_what_they_fit_behind_nothing_and_in_a_text_of_any_length() {
+    let highlight = |regex: &str, color| Highlight {
+        regex: Regex::new(regex).unwrap(),
+        style: Style::of(color),
+    };
+    let marked = |highlights: &[Highlight], message: &str| {
+        let look = Look {
+            highlights: highlights.to_vec(),
+            ..Look::default()
+        };
+        plain(look, &delivered(20, message, &[]))
+    };
+    let text = marked(&[highlight("a*", 5), highlight("é", 6)], "béaab");
+    assert!(
+        text.ends_with("b\x1b[36mé\x1b[0m\x1b[35maa\x1b[0mb"),
+        "{text:?}"
+    );
+    // Were the second one searched for again behind each find of the first, this would take hours.
+    let long = "ab".repeat(1 << 20);
+    let text = marked(&[highlight("a", 5), highlight("c", 6)], &long);
+    assert_eq!(text.matches("\x1b[35ma\x1b[0m").count(), 1 << 20);
+}
+
+#[test]
 fn every_level_has_three_letters() {
     let tag = |level: Option<i64>, name: Option<&str>| {
         let mut record = Record::from(Map::default());
