@@ -17,7 +17,7 @@ use logbus_subscriber::config::Config;
 use logbus_subscriber::config::watch::Watch;
 use logbus_subscriber::handler::Say;
 use logbus_subscriber::pipeline::{self, Event, Pipeline};
-use logbus_subscriber::view::config::Surroundings;
+use logbus_subscriber::view::config::{Goal, Surroundings};
 use logbus_subscriber::{config, decode, manual, stats, view};
 
 /// How often files are looked at that are watched.
@@ -69,7 +69,7 @@ struct View {
     /// None where the configuration has handlers of its own, or nothing is to be shown.
     config: Option<view::config::Config>,
     timeout: Option<Duration>,
-    is_waiting: bool,
+    goal: Goal,
 }
 
 impl View {
@@ -80,7 +80,7 @@ impl View {
         let config = view::config::Config::resolve(cli, &Surroundings::of_process())?;
         let is_shown = is_asked_for || !(cli.no_console || has_handlers);
         Ok(Self {
-            is_waiting: config.goal.is_set(),
+            goal: config.goal.clone(),
             config: is_shown.then_some(config),
             timeout,
         })
@@ -132,7 +132,7 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
                 pipeline.reopen();
             }
             Event::Quiet if left.is_some_and(|left| left <= longest) => {
-                is_late = view.is_waiting;
+                is_late = true;
                 break;
             }
             Event::Quiet if watch.has_changed() => reload(cli, &mut pipeline, has_view, &say),
@@ -148,7 +148,8 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
     } else if has_view && !cli.view.quiet {
         say(&stats::fine(&summary));
     }
-    Ok(match (is_late, loss) {
+    // What was on its way when the time was up has been shown by now, and counts.
+    Ok(match (is_late && view.goal.is_missed(), loss) {
         (_, Some(_)) if cli.view.fail_on_loss => Some(Failure::Loss),
         (true, _) => Some(Failure::Timeout),
         (false, _) => None,

@@ -1,6 +1,8 @@
 //! The view that was asked for: flags and the surroundings, resolved and checked.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -116,12 +118,24 @@ pub struct Goal {
     pub count: Option<u64>,
     /// When one of these was shown.
     pub until: Option<Query>,
+    /// Whether it was; of all that were cloned from one, one for all.
+    is_reached: Arc<AtomicBool>,
 }
 
 impl Goal {
     /// Whether something is waited for.
     pub fn is_set(&self) -> bool {
         self.count.is_some() || self.until.is_some()
+    }
+
+    /// Notes that it is enough.
+    pub fn reach(&self) {
+        self.is_reached.store(true, Ordering::Release);
+    }
+
+    /// Whether something is waited for that has not come.
+    pub fn is_missed(&self) -> bool {
+        self.is_set() && !self.is_reached.load(Ordering::Acquire)
     }
 }
 
@@ -267,6 +281,7 @@ fn goal(args: &ViewArgs) -> Result<Goal, String> {
     Ok(Goal {
         count: args.count,
         until: until.map_err(|error| format!("--until: {error}"))?,
+        is_reached: Arc::default(),
     })
 }
 

@@ -191,7 +191,7 @@ impl Stream {
     /// Notes that a record was shown that was asked for, and whether that was enough.
     fn count(&mut self, delivered: &Delivered) {
         self.asked_for += 1;
-        let Goal { count, until } = &self.goal;
+        let Goal { count, until, .. } = &self.goal;
         let is_enough = count.is_some_and(|count| self.asked_for >= count)
             || until.as_ref().is_some_and(|until| until.matches(delivered));
         if is_enough {
@@ -208,6 +208,7 @@ impl Writer {
         };
         last.push_back(shown);
         let is_record = |shown: &Shown| matches!(shown, Shown::Record(..));
+            self.goal.reach();
         if last.iter().filter(|shown| is_record(shown)).count() > *most {
             while let Some(first) = last.pop_front() {
                 if is_record(&first) {

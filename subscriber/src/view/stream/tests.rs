@@ -206,6 +206,25 @@ fn exactly_so_many_are_shown_as_were_asked_for_and_the_end_is_told_once() {
 }
 
 #[test]
+fn what_was_waited_for_is_not_missed_when_it_comes_at_the_very_end() {
+    let config = |args: &[&str]| {
+        let cli = Cli::parse_from([&["logsub"], args].concat());
+        Config::resolve(&cli, &Surroundings::default()).unwrap()
+    };
+    assert!(!config(&[]).goal.is_missed());
+    for (text, is_missed) in [("not yet", true), ("ready", false)] {
+        let config = config(&["--until", "ready", "--reorder", "10s"]);
+        let goal = config.goal.clone();
+        let (out, aside) = (Screen::default(), Screen::default());
+        let mut stream = Stream::new(config, Arc::new(|| {}), Box::new(out), Box::new(aside));
+        stream.emit(&[said(1, 0, text)]).unwrap();
+        assert!(goal.is_missed());
+        stream.close().unwrap();
+        assert_eq!(goal.is_missed(), is_missed, "{text}");
+    }
+}
+
+#[test]
 fn context_and_highlights_go_with_filters() {
     let items: Vec<Item> = (0..6)
         .map(|n| said(1 + n % 2, 50 - n as i64, &format!("m{n}")))
