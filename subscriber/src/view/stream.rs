@@ -61,14 +61,22 @@ struct Writer {
     output: Output,
     theme: Theme,
     delimiter: char,
-    /// Of a view that shows only the last ones: those, and how many.
-    tail: Option<(usize, VecDeque<Shown>)>,
+    /// Of a view that shows only the last ones: those.
+    tail: Option<Tail>,
     tells_routine: bool,
     /// Records written.
     written: u64,
     text: String,
     out: Box<dyn Write + Send>,
     aside: Box<dyn Write + Send>,
+}
+
+/// The last records, with the notices between them.
+struct Tail {
+    most: usize,
+    records: usize,
+    /// Each with when it was to be shown.
+    last: VecDeque<(Shown, u64)>,
 }
 
 /// Something to be written.
@@ -99,7 +107,11 @@ impl Stream {
                 output: config.output,
                 theme: look.theme,
                 delimiter: config.delimiter,
-                tail: config.tail.map(|count| (count, VecDeque::new())),
+                tail: config.tail.map(|most| Tail {
+                    most,
+                    records: 0,
+                    last: VecDeque::new(),
+                }),
                 tells_routine: config.tells_routine,
                 written: 0,
                 text: String::new(),
@@ -196,6 +208,7 @@ impl Stream {
             || until.as_ref().is_some_and(|until| until.matches(delivered));
         if is_enough {
             self.is_done = true;
+            self.goal.reach();
             (self.done)();
         }
     }
@@ -203,18 +216,10 @@ impl Stream {
 
 impl Writer {
     fn show(&mut self, shown: Shown, now: u64) {
-        let Some((most, last)) = &mut self.tail else {
-            return self.put(shown, now);
-        };
-        last.push_back(shown);
-        let is_record = |shown: &Shown| matches!(shown, Shown::Record(..));
-            self.goal.reach();
-        if last.iter().filter(|shown| is_record(shown)).count() > *most {
-            while let Some(first) = last.pop_front() {
-                if is_record(&first) {
-                    break;
-                }
-            }
+        match &mut self.tail {
+            // Who comes and goes is no news any more at the end.
+            Some(tail) if !shown.is_routine() => tail.keep(shown, now),
+            _ => self.put(shown, now),
         }
     }
 
@@ -280,12 +285,33 @@ impl Writer {
 
     /// Writes what was kept for the end.
     fn finish(&mut self) -> Result<(), Fault> {
-        if let Some((_, last)) = self.tail.take() {
-            for shown in last {
-                self.put(shown, 0);
+        if let Some(tail) = self.tail.take() {
+            for (shown, now) in tail.last {
+                self.put(shown, now);
             }
         }
         self.write()
+    }
+}
+
+impl Tail {
+    fn keep(&mut self, shown: Shown, now: u64) {
+        self.records += usize::from(shown.is_record());
+        self.last.push_back((shown, now));
+        while self.records > self.most {
+            let first = self.last.pop_front();
+            self.records -= usize::from(first.is_some_and(|(shown, _)| shown.is_record()));
+        }
+    }
+}
+
+impl Shown {
+    fn is_record(&self) -> bool {
+        matches!(self, Shown::Record(..))
+    }
+
+    fn is_routine(&self) -> bool {
+        matches!(self, Shown::Notice(notice) if notice.is_routine())
     }
 }
 

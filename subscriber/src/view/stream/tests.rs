@@ -206,6 +206,29 @@ fn exactly_so_many_are_shown_as_were_asked_for_and_the_end_is_told_once() {
 }
 
 #[test]
+fn of_the_last_records_losses_stand_between_and_who_comes_is_told_at_once() {
+    let joined = Item::Notice(Notice::Ledger(ledger::Notice::Joined(sender(1))));
+    let mut viewed = Viewed::new(&["-v", "--tail", "2", "--reorder", "0"]);
+    let items = [joined, said(1, 0, "a"), lost(1), said(1, 0, "b"), lost(1)];
+    viewed.stream.emit(&items).unwrap();
+    assert_eq!(viewed.aside.text(), "+ p1 joined\n");
+    viewed
+        .stream
+        .emit(&[said(1, 0, "c"), said(1, 0, "d")])
+        .unwrap();
+    assert_eq!(viewed.out.text(), "");
+    viewed.stream.close().unwrap();
+    let text = viewed.out.text();
+    let (loss, last) = text.split_once('\n').unwrap();
+    assert!(loss.starts_with("── p1 lost 2 records"), "{text}");
+    assert_eq!(messages(last), ["c", "d"]);
+    assert_eq!(viewed.stream.held_back(), 2);
+    let many: Vec<Item> = (0..100_000).map(|n| said(1, 0, &n.to_string())).collect();
+    let args = ["--tail", "50000", "--reorder", "0"];
+    assert_eq!(Viewed::shown(&args, &many).lines().count(), 50_000);
+}
+
+#[test]
 fn what_was_waited_for_is_not_missed_when_it_comes_at_the_very_end() {
     let config = |args: &[&str]| {
         let cli = Cli::parse_from([&["logsub"], args].concat());
