@@ -51,6 +51,8 @@ pub struct Stream {
     asked_for: u64,
     is_done: bool,
     done: Done,
+    /// Whether nobody reads any more; told with the next call, because this one took its batch in.
+    has_ended: bool,
 }
 
 /// What is shown, on its way out.
@@ -66,7 +68,11 @@ struct Writer {
     tells_routine: bool,
     /// Records written.
     written: u64,
+    /// Records that could not be written.
+    failed: u64,
     text: String,
+    /// Records in it.
+    in_text: u64,
     out: Box<dyn Write + Send>,
     aside: Box<dyn Write + Send>,
 }
@@ -114,7 +120,9 @@ impl Stream {
                 }),
                 tells_routine: config.tells_routine,
                 written: 0,
+                failed: 0,
                 text: String::new(),
+                in_text: 0,
                 out,
                 aside,
             },
@@ -123,6 +131,7 @@ impl Stream {
             asked_for: 0,
             is_done: false,
             done,
+            has_ended: false,
         }
     }
 
@@ -237,7 +246,7 @@ impl Writer {
                     &mut self.text,
                 );
                 self.text.push(self.delimiter);
-                self.written += 1;
+                self.in_text += 1;
             }
             Shown::Notice(notice) => self.notice(&notice, now),
         }
@@ -280,6 +289,11 @@ impl Writer {
             .write_all(self.text.as_bytes())
             .and_then(|()| self.out.flush());
         self.text.clear();
+        let records = std::mem::take(&mut self.in_text);
+        match result {
+            Ok(()) => self.written += records,
+            Err(_) => self.failed += records,
+        }
         Ok(result?)
     }
 
@@ -321,15 +335,26 @@ impl Handler for Stream {
     }
 
     fn emit(&mut self, batch: &[Item]) -> Result<(), Fault> {
+        if self.has_ended {
+            return Err(Fault::Ended);
+        }
         let now = self.now();
         for item in batch {
             self.take(item, now);
         }
-        self.release(now)
+        match self.release(now) {
+            Err(Fault::Ended) => self.has_ended = true,
+            Err(Fault::Io(error)) => return Err(Fault::Partly(error)),
+            other => return other,
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
-        self.release(self.now())
+        match self.has_ended {
+            true => Err(Fault::Ended),
+            false => self.release(self.now()),
+        }
     }
 
     fn due(&self) -> Option<Instant> {
@@ -338,13 +363,20 @@ impl Handler for Stream {
     }
 
     fn close(&mut self) -> Result<(), Fault> {
-        self.release(u64::MAX)?;
-        self.writer.finish()
+        let released = self.release(u64::MAX);
+        self.writer.finish().and(released)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.writer.failed
     }
 
     /// What the filters kept back, and what came when enough was shown.
     fn held_back(&self) -> u64 {
-        self.taken.saturating_sub(self.writer.written)
+        let Writer {
+            written, failed, ..
+        } = &self.writer;
+        self.taken.saturating_sub(written + failed)
     }
 }
 

@@ -33,6 +33,20 @@ impl Write for Screen {
     }
 }
 
+/// A pipe of which so many writes are read, or a disk that has room for them.
+struct Narrow(usize, std::io::ErrorKind);
+
+impl Write for Narrow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.checked_sub(1).ok_or(self.1)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A view with what it has written and how often it said that it is done.
 struct Viewed {
     stream: Stream,
@@ -245,6 +259,39 @@ fn what_was_waited_for_is_not_missed_when_it_comes_at_the_very_end() {
         stream.close().unwrap();
         assert_eq!(goal.is_missed(), is_missed, "{text}");
     }
+}
+
+/// What is reported of four batches of a record to show and one to filter out, of which so many
+/// could be written.
+fn report(reorder: &str, writes: usize, kind: std::io::ErrorKind) -> (u64, u64, u64) {
+    let cli = Cli::parse_from(["logsub", "-e", "no", "--reorder", reorder]);
+    let config = Config::resolve(&cli, &Surroundings::default()).unwrap();
+    let out = Box::new(Narrow(writes, kind));
+    let stream = Stream::new(config, Arc::new(|| {}), out, Box::new(Screen::default()));
+    let handler: Box<dyn Handler> = Box::new(stream);
+    let say: crate::handler::Say = Arc::new(|_| {});
+    let mut lanes = crate::lane::Lanes::new(&say);
+    let outlet = lanes.start(handler.into(), None).unwrap();
+    for _ in 0..4 {
+        outlet.offer(&Arc::from([said(1, 0, "yes"), said(1, 0, "no")]));
+    }
+    drop(outlet);
+    let report = lanes.close().remove(0);
+    assert_eq!(report.skipped, 0);
+    (report.written, report.filtered, report.failed)
+}
+
+#[test]
+fn what_could_not_be_written_is_counted_as_that_wherever_it_was_when_it_showed() {
+    use std::io::ErrorKind::{BrokenPipe, StorageFull};
+    assert_eq!(report("0", 4, StorageFull), (4, 4, 0));
+    assert_eq!(report("0", 1, StorageFull), (1, 4, 3));
+    // Two batches are not taken in any more.
+    assert_eq!(report("0", 1, BrokenPipe), (1, 2, 5));
+    // All of it waits in the window until the end.
+    assert_eq!(report("1h", 9, BrokenPipe), (4, 4, 0));
+    assert_eq!(report("1h", 0, StorageFull), (0, 4, 4));
+    assert_eq!(report("1h", 0, BrokenPipe), (0, 4, 4));
 }
 
 #[test]
