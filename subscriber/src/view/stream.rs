@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use logbus_schemas::Topic;
+use logbus_schemas::wire::ledger;
 
 use super::badge::{Badges, Source};
 use super::config::{Config, Goal};
@@ -148,6 +149,10 @@ impl Stream {
                 self.window.push(item.clone(), place, source, bytes, now);
             }
             Item::Notice(notice) => {
+                if let Notice::Ledger(notice @ ledger::Notice::Restarted { .. }) = notice {
+                    // Its records may stand before the notice, and have its colour already.
+                    self.writer.badges.notice(notice);
+                }
                 let source = match notice {
                     Notice::Ledger(notice) => notice
                         .topic()

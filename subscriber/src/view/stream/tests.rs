@@ -261,6 +261,25 @@ fn what_was_waited_for_is_not_missed_when_it_comes_at_the_very_end() {
     }
 }
 
+#[test]
+fn a_successor_has_its_colour_from_its_first_record_on() {
+    let mut viewed = Viewed::new(&["--color", "always", "--theme", "dark"]);
+    viewed.stream.emit(&[said(1, 90, "before")]).unwrap();
+    viewed.stream.release(u64::MAX).unwrap();
+    let restarted = Item::Notice(Notice::Ledger(ledger::Notice::Restarted {
+        sender: sender(5),
+        previous: sender(1),
+    }));
+    let items = [said(2, 0, "other"), restarted, said(5, 30, "after")];
+    viewed.stream.emit(&items).unwrap();
+    viewed.stream.close().unwrap();
+    let text = viewed.out.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[1].contains("after") && lines[3].contains("takes the place"));
+    let color = |line: &str, name: &str| line.split(name).next().unwrap().to_owned();
+    assert_eq!(color(lines[0], "p1"), color(lines[1], "p5"), "{text}");
+}
+
 /// What is reported of four batches of a record to show and one to filter out, of which so many
 /// could be written.
 fn report(reorder: &str, writes: usize, kind: std::io::ErrorKind) -> (u64, u64, u64) {
