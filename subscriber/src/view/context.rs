@@ -53,6 +53,12 @@ impl Context {
         is_asked_for: bool,
         mut show: impl FnMut(Arc<Delivered>, bool, bool),
     ) {
+        if self.extent == Extent::default() {
+            if is_asked_for {
+                show(delivered, is_late, false);
+            }
+            return;
+        }
         let source = Source::of(&delivered);
         if self.senders.len() >= MAX_SENDERS && !self.senders.contains_key(&source) {
             self.senders.clear();
