@@ -432,3 +432,7 @@ mod tests {
         }
     }
 }
+            (
+                vec!["--template", "{{ message|shout }}"],
+                "--template: line 1: ",
+            ),

@@ -56,10 +56,18 @@ impl Template {
         environment
             .add_template_owned(NAME, source)
             .map_err(|error| said(&error))?;
-        Ok(Self {
+        let template = Self {
             environment,
             escapes,
-        })
+        };
+        match template.render(Value::UNDEFINED) {
+            Err(error) if is_no_records_fault(&error) => Err(said(&error)),
+            _ => Ok(template),
+        }
+    }
+
+    fn render(&self, context: Value) -> Result<String, minijinja::Error> {
+        self.environment.get_template(NAME)?.render(context)
     }
 
     /// Adds what the template makes of a record. Where it fails, the record's message is shown with
@@ -70,11 +78,7 @@ impl Template {
             around,
             escapes: self.escapes,
         });
-        let rendered = self
-            .environment
-            .get_template(NAME)
-            .and_then(|template| template.render(context));
-        match rendered {
+        match self.render(context) {
             Ok(text) => out.push_str(&text),
             Err(error) => {
                 let message = delivered.record.get_message();
@@ -98,6 +102,12 @@ fn said(error: &minijinja::Error) -> String {
         Some(line) => format!("line {line}: {what}"),
         None => what,
     }
+}
+
+/// Whether a template goes wrong with every record: it calls what there is not.
+fn is_no_records_fault(error: &minijinja::Error) -> bool {
+    use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownTest};
+    matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest)
 }
 
 fn colored(text: &str, name: &str, has_colors: bool) -> Result<String, minijinja::Error> {
