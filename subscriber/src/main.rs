@@ -79,6 +79,13 @@ impl View {
         let timeout = view::config::timeout(args)?;
         let config = view::config::Config::resolve(cli, &Surroundings::of_process())?;
         let is_shown = is_asked_for || !(cli.no_console || has_handlers);
+        if let (false, Some(flag)) = (is_shown, view::config::without_effect(cli)) {
+            let why = match cli.no_console {
+                true => "with --no-console nothing is shown",
+                false => "the configuration's handlers take the place of the terminal's lines",
+            };
+            return Err(format!("{flag}: {why}; leave one of the two away"));
+        }
         Ok(Self {
             goal: config.goal.clone(),
             config: is_shown.then_some(config),

@@ -95,6 +95,29 @@ fn a_program_run_on_the_bus_loses_no_line_and_keeps_its_status() {
 }
 
 #[test]
+fn a_flag_for_what_is_shown_is_wrong_usage_where_nothing_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("logging.toml");
+    std::fs::write(&file, "[root]\nlevel = 'INFO'\n").unwrap();
+    for (args, expected) in [
+        (
+            &["--no-console", "--count", "1"][..],
+            "logsub: --count: with --no-console nothing is shown",
+        ),
+        (
+            &["-c", file.to_str().unwrap(), "-i", "timeout"],
+            "logsub: --include: the configuration's handlers take the place",
+        ),
+    ] {
+        let (status, lines) = Program::start("logsub", args).wait();
+        assert_eq!((status.code(), lines.len()), (Some(2), 1), "{lines:?}");
+        assert!(lines[0].starts_with(expected), "{lines:?}");
+    }
+    let top = ["--top", "--count", "1"];
+    assert_eq!(Program::start("logsub", &top).wait().0.code(), Some(2));
+}
+
+#[test]
 fn a_message_that_nobody_can_read_is_told_counted_and_kept() {
     let dir = tempfile::tempdir().unwrap();
     let rejects = dir.path().join("rejects.jsonl");

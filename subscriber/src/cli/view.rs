@@ -302,6 +302,7 @@ pub struct ViewArgs {
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "sender")]
     #[arg(env = "LOGSUB_TOP", hide_env_values = true, help_heading = "Views")]
     #[arg(conflicts_with_all = ["output", "template", "template_file", "tail", "tui", "format"])]
+    #[arg(conflicts_with_all = ["count", "until"])]
     pub top: Option<TopBy>,
 
     /// Look at the records with keys: search, filters, details, senders, a histogram; ? shows help

@@ -184,6 +184,29 @@ impl Config {
     }
 }
 
+/// The first flag that says which records are shown, or when that is enough, where nothing is shown;
+/// the user's own defaults are for other runs, too.
+pub fn without_effect(cli: &Cli) -> Option<&'static str> {
+    let args = &cli.view;
+    let is_given = [
+        ("--include", !args.include.is_empty()),
+        ("--exclude", !args.exclude.is_empty()),
+        ("--field", !args.field.is_empty()),
+        ("--sender", !args.sender.is_empty()),
+        ("--query", !args.query.is_empty()),
+        ("--after", args.after.is_some()),
+        ("--before", args.before.is_some()),
+        ("--context", args.context.is_some()),
+        ("--highlight", !args.highlight.is_empty()),
+        ("--tail", args.tail.is_some()),
+        ("--count", args.count.is_some()),
+        ("--until", args.until.is_some()),
+    ];
+    let mut given = is_given.iter().filter(|(_, is_given)| *is_given);
+    let (flag, _) = given.find(|(flag, _)| !cli.own.has(flag))?;
+    Some(flag)
+}
+
 /// How long the program may run, when that is bounded.
 pub fn timeout(args: &ViewArgs) -> Result<Option<Duration>, String> {
     args.timeout
@@ -405,6 +428,14 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_that_says_what_is_shown_is_known_where_nothing_is() {
+        let flag = |args: &[&str]| without_effect(&Cli::parse_from([&["logsub"], args].concat()));
+        assert_eq!(flag(&["--no-console", "-v", "--timeout", "1s"]), None);
+        assert_eq!(flag(&["--no-console", "-i", "x"]), Some("--include"));
+        assert_eq!(flag(&["-C", "1", "--count", "1"]), Some("--context"));
+    }
+
+    #[test]
     fn what_cannot_be_understood_is_said_with_its_flag_and_place() {
         for (args, expected) in [
             (
@@ -425,6 +456,10 @@ mod tests {
                 "--template-file: /no/such/file: ",
             ),
             (vec!["--tui"], "--tui: this is no terminal"),
+            (
+                vec!["--template", "{{ message|shout }}"],
+                "--template: line 1: ",
+            ),
         ] {
             let error = resolve(&args, &Surroundings::default()).unwrap_err();
             assert!(error.starts_with(expected), "{error}");
@@ -432,7 +467,3 @@ mod tests {
         }
     }
 }
-            (
-                vec!["--template", "{{ message|shout }}"],
-                "--template: line 1: ",
-            ),
