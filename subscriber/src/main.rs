@@ -17,6 +17,7 @@ use logbus_subscriber::config::Config;
 use logbus_subscriber::config::watch::Watch;
 use logbus_subscriber::handler::Say;
 use logbus_subscriber::pipeline::{self, Event, Pipeline};
+use logbus_subscriber::view::aside::Aside;
 use logbus_subscriber::view::config::{Goal, Surroundings};
 use logbus_subscriber::{config, decode, manual, stats, view};
 
@@ -57,7 +58,11 @@ fn main() -> ExitCode {
         print!("{}", config::print::yaml(&config.tree));
         return ExitCode::SUCCESS;
     }
-    match run(&cli, config, view) {
+    let aside = Aside::default();
+    let ended = run(&cli, config, view, &aside);
+    // A view that has the terminal gives it back before anything else is said.
+    aside.release();
+    match ended {
         Ok(None) => ExitCode::SUCCESS,
         Ok(Some(failure)) => ExitCode::from(failure as u8),
         Err(error) => fail(format!("{error:#}"), Failure::CouldNotStart),
@@ -94,8 +99,9 @@ impl View {
     }
 }
 
-fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>> {
-    let say: Say = Arc::new(|line| eprintln!("logsub: {line}"));
+fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<Option<Failure>> {
+    let said = aside.clone();
+    let say: Say = Arc::new(move |line| said.say(line));
     for warning in &config.warnings {
         say(&warning.to_string());
     }
@@ -117,7 +123,10 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
     let mut plan = config.plan;
     let has_view = view.config.is_some();
     if let Some(config) = view.config {
-        plan.attach(view::NAME, view::open(config, events.clone()));
+        plan.attach(
+            view::NAME,
+            view::open(config, events.clone(), aside.clone()),
+        );
     }
     let mut pipeline = Pipeline::start(
         &settings.entrances,
@@ -147,6 +156,7 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
         }
     }
     let ((summary, undelivered), reports) = pipeline.close();
+    aside.release();
     let loss = stats::loss(&summary, &reports);
     if settings.stats {
         eprint!("{}", stats::table(&summary, undelivered, &reports));

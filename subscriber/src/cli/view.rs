@@ -314,7 +314,36 @@ pub struct ViewArgs {
     )]
     #[arg(value_parser = FalseyValueParser::new())]
     #[arg(conflicts_with_all = ["output", "template", "template_file", "tail", "count", "until", "format"])]
+    #[arg(conflicts_with_all = ["after", "before", "context"])]
     pub tui: bool,
+
+    /// Bytes of records that --tui keeps, as 500MiB; 256MiB when not given
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "LOGSUB_BUFFER",
+        hide_env_values = true,
+        help_heading = "Views"
+    )]
+    pub buffer: Option<String>,
+
+    /// Other keys for --tui: pause=p,quit=ctrl-q; ? shows the keys, the manual page the actions
+    ///
+    /// An action that is named has the keys that are given, and no other action has those. Actions:
+    /// down, up, page-down, page-up, half-down, half-up, first, last, left, right, pause, search,
+    /// next, previous, next-error, previous-error, next-warning, previous-warning, mark, to-mark,
+    /// include, exclude, filters, all-filters, filter-toggle, filter-edit, filter-delete, all-levels,
+    /// debug, info, warning, error, critical, solo, mute, time, expand, expand-all, details, field-is,
+    /// field-is-not, copy, save, command, senders, histogram, next-pane, close, mouse, redraw,
+    /// suspend, help, quit.
+    #[arg(
+        long,
+        value_name = "ACTION=KEY",
+        value_delimiter = ',',
+        env = "LOGSUB_KEYS"
+    )]
+    #[arg(help_heading = "Views", hide_env_values = true)]
+    pub keys: Vec<String>,
 }
 
 /// What is written.

@@ -16,6 +16,7 @@ use std::fmt;
 use crate::item::Delivered;
 pub(crate) use build::smart_case;
 use parser::Condition;
+pub(crate) use parser::quoted;
 
 /// A compiled query.
 #[derive(Debug, Clone, PartialEq)]

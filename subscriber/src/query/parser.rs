@@ -475,7 +475,8 @@ impl fmt::Display for Field {
     }
 }
 
-fn quoted(text: &str, quote: char) -> String {
+/// A text in quotes, as the language takes it.
+pub(crate) fn quoted(text: &str, quote: char) -> String {
     let mut out = String::from(quote);
     for c in text.chars() {
         match c {

@@ -115,6 +115,29 @@ impl Badges {
         self.known.get(&source).map(|known| &known.badge)
     }
 
+    /// All that a publisher has said of who it is, as `@sender` has it: `web1/shop:613`; its id where
+    /// it has said nothing.
+    pub fn whole_name(&self, source: Source) -> Option<String> {
+        let Source::Publisher(id) = source else {
+            return None;
+        };
+        let Some(known) = self.known.get(&source).filter(|known| known.is_introduced) else {
+            return Some(id.to_string());
+        };
+        let Known {
+            host, program, pid, ..
+        } = known;
+        let host = if host.is_empty() {
+            String::new()
+        } else {
+            format!("{host}/")
+        };
+        Some(match pid {
+            0 => format!("{host}{program}"),
+            pid => format!("{host}{program}:{pid}"),
+        })
+    }
+
     /// The widest name so far, in columns.
     pub fn widest(&self) -> usize {
         self.widest

@@ -1,5 +1,6 @@
 //! The view that was asked for: flags and the surroundings, resolved and checked.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use super::output::Output;
 use super::style::{Style, Theme, ThemeName, color_named};
 use super::template::Template;
 use super::top::TopBy;
+use super::tui;
 use crate::cli::{Cli, Delimiter, OutputName, ViewArgs, When};
 use crate::config::units;
 use crate::format::{self, PythonFormat};
@@ -36,6 +38,8 @@ pub struct Surroundings {
     pub force_color: bool,
     /// `TERM`.
     pub term: String,
+    /// The command line.
+    pub line: Vec<OsString>,
 }
 
 impl Surroundings {
@@ -50,6 +54,7 @@ impl Surroundings {
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             force_color: is_set("FORCE_COLOR") || is_set("CLICOLOR_FORCE"),
             term: std::env::var("TERM").unwrap_or_default(),
+            line: std::env::args_os().collect(),
         }
     }
 
@@ -98,6 +103,8 @@ pub struct Config {
     pub tells_routine: bool,
     /// Whether standard output is a terminal.
     pub is_terminal: bool,
+    /// What the interactive view is told besides.
+    pub tui: tui::Options,
 }
 
 /// Which view it is.
@@ -180,6 +187,7 @@ impl Config {
             goal: goal(args)?,
             tells_routine: !args.quiet && (cli.verbose || around.is_terminal),
             is_terminal: around.is_terminal,
+            tui: tui::Options::resolve(buffer(args)?, &args.keys, &around.line)?,
         })
     }
 }
@@ -205,6 +213,17 @@ pub fn without_effect(cli: &Cli) -> Option<&'static str> {
     let mut given = is_given.iter().filter(|(_, is_given)| *is_given);
     let (flag, _) = given.find(|(flag, _)| !cli.own.has(flag))?;
     Some(flag)
+}
+
+/// Bytes of the interactive view's buffer.
+fn buffer(args: &ViewArgs) -> Result<usize, String> {
+    let Some(text) = &args.buffer else {
+        return Ok(tui::BUFFER);
+    };
+    let bytes = units::bytes(text).and_then(|bytes| usize::try_from(bytes).ok());
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("--buffer: {text:?} is no size; write for example 500MiB or 2GiB"))
 }
 
 /// How long the program may run, when that is bounded.

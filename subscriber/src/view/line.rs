@@ -139,6 +139,11 @@ impl Lines {
         }
     }
 
+    /// Goes on with another way for what does not fit one line.
+    pub fn expand(&mut self, expand: Expand) {
+        self.look.expand = expand;
+    }
+
     /// What the lines look like.
     pub fn look(&self) -> &Look {
         &self.look

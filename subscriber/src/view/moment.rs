@@ -119,6 +119,16 @@ impl Moment {
         }
     }
 
+    /// How they look.
+    pub fn format(&self) -> &TimeFormat {
+        &self.format
+    }
+
+    /// Their zone.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Whether there is a time column at all.
     pub fn is_shown(&self) -> bool {
         self.format != TimeFormat::None

@@ -9,39 +9,30 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use logbus_schemas::Topic;
 use logbus_schemas::wire::ledger;
 
-use super::badge::{Badges, Source};
+use super::badge::Badges;
 use super::config::{Config, Goal};
 use super::context::Context;
 use super::filters::Filters;
 use super::line::Standing;
 use super::moment::TimeBase;
 use super::output::Output;
-use super::reorder::Reorder;
 use super::style::Theme;
 use super::styled::Styled;
 use super::teller::{Teller, Weight};
-use super::weight;
+use super::window::Window;
 use crate::handler::{Fault, Handler};
 use crate::item::{Delivered, Item, Notice};
-
-/// Bytes that the window may hold.
-const MAX_BYTES: usize = 64 << 20;
-/// What a notice counts for there.
-const NOTICE_BYTES: usize = 256;
 
 /// Called when the view has shown what it was to show.
 pub type Done = Arc<dyn Fn() + Send + Sync>;
 
 /// The view; see the head of this file.
 pub struct Stream {
-    begun: Instant,
-    base: TimeBase,
-    window: Reorder<Item, (Source, Topic)>,
+    window: Window,
     filters: Filters,
     context: Context,
     writer: Writer,
@@ -102,9 +93,7 @@ impl Stream {
     ) -> Self {
         let Config { look, .. } = config;
         Self {
-            begun: Instant::now(),
-            base: look.base,
-            window: Reorder::new(config.reorder, MAX_BYTES),
+            window: Window::new(look.base, config.reorder),
             filters: config.filters,
             context: Context::new(config.context),
             writer: Writer {
@@ -136,41 +125,10 @@ impl Stream {
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    fn take(&mut self, item: &Item, now: u64) {
-        match item {
-            Item::Record(delivered) => {
-                self.taken += 1;
-                let source = (Source::of(delivered), delivered.topic.clone());
-                let (place, bytes) = (self.base.place(delivered), weight::of(delivered));
-                self.window.push(item.clone(), place, source, bytes, now);
-            }
-            Item::Notice(notice) => {
-                if let Notice::Ledger(notice @ ledger::Notice::Restarted { .. }) = notice {
-                    // Its records may stand before the notice, and have its colour already.
-                    self.writer.badges.notice(notice);
-                }
-                let source = match notice {
-                    Notice::Ledger(notice) => notice
-                        .topic()
-                        .map(|topic| (Source::Publisher(notice.sender().id), topic.clone())),
-                    _ => None,
-                };
-                self.window
-                    .push_behind(item.clone(), source, NOTICE_BYTES, now);
-            }
-        }
-    }
-
     /// Shows what is due.
     fn release(&mut self, until: u64) -> Result<(), Fault> {
-        let (mut due, now) = (Vec::new(), self.now());
-        self.window
-            .release(until, |item, is_late| due.push((item, is_late)));
-        for (item, is_late) in due {
+        let now = self.window.now();
+        for (item, is_late) in self.window.release(until) {
             if self.is_done {
                 break;
             }
@@ -343,9 +301,14 @@ impl Handler for Stream {
         if self.has_ended {
             return Err(Fault::Ended);
         }
-        let now = self.now();
+        let now = self.window.now();
         for item in batch {
-            self.take(item, now);
+            self.taken += u64::from(matches!(item, Item::Record(_)));
+            if let Item::Notice(Notice::Ledger(notice @ ledger::Notice::Restarted { .. })) = item {
+                // Its records may stand before the notice, and have its colour already.
+                self.writer.badges.notice(notice);
+            }
+            self.window.push(item, now);
         }
         match self.release(now) {
             Err(Fault::Ended) => self.has_ended = true,
@@ -358,13 +321,12 @@ impl Handler for Stream {
     fn flush(&mut self) -> Result<(), Fault> {
         match self.has_ended {
             true => Err(Fault::Ended),
-            false => self.release(self.now()),
+            false => self.release(self.window.now()),
         }
     }
 
     fn due(&self) -> Option<Instant> {
-        let due = self.window.next_due()?;
-        self.begun.checked_add(Duration::from_nanos(due))
+        self.window.due()
     }
 
     fn close(&mut self) -> Result<(), Fault> {

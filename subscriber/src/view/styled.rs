@@ -85,6 +85,43 @@ impl Styled {
         cut
     }
 
+    /// The same without its first columns; of a wide character that is cut a space is left.
+    pub fn without(&self, columns: usize) -> Styled {
+        let (mut rest, mut left) = (Styled::default(), columns);
+        for (piece, style) in self.pieces() {
+            let mut begin = piece.len();
+            for (at, c) in piece.char_indices() {
+                let width = c.width().unwrap_or(0);
+                if left == 0 && width > 0 {
+                    begin = at;
+                    break;
+                }
+                if width > left {
+                    rest.pad(width - left);
+                }
+                left = left.saturating_sub(width);
+            }
+            rest.push(style, &piece[begin..]);
+        }
+        rest
+    }
+
+    /// Its lines, each for itself.
+    pub fn lines(&self) -> Vec<Styled> {
+        let mut lines = vec![Styled::default()];
+        for (piece, style) in self.pieces() {
+            for (at, part) in piece.split('\n').enumerate() {
+                if at > 0 {
+                    lines.push(Styled::default());
+                }
+                if let Some(line) = lines.last_mut() {
+                    line.push(style, part);
+                }
+            }
+        }
+        lines
+    }
+
     /// Adds all of another.
     pub fn append(&mut self, other: &Styled) {
         for (piece, style) in other.pieces() {
@@ -116,6 +153,18 @@ impl Styled {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_split_into_lines_and_moved_by_columns() {
+        let mut styled = Styled::default();
+        styled.push(Style::of(2), "a東京\nb");
+        styled.push(Style::PLAIN, "\nc");
+        let lines = styled.lines();
+        let texts: Vec<_> = lines.iter().map(Styled::text).collect();
+        assert_eq!(texts, ["a東京", "b", "c"]);
+        let moved = [0, 1, 2, 3, 9].map(|columns| lines[0].without(columns).text().to_owned());
+        assert_eq!(moved, ["a東京", "東京", " 京", "京", ""]);
+    }
 
     #[test]
     fn pieces_of_one_style_are_one_and_empty_ones_none() {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::Parser;
 use logbus_schemas::wire::ledger::{self, Sender};
 use logbus_schemas::wire::{Identity, SenderId};
-use logbus_schemas::{Record, Value};
+use logbus_schemas::{Record, Topic, Value};
 
 use super::*;
 use crate::cli::Cli;

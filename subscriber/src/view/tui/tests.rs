@@ -1,0 +1,1 @@
+//! What the interactive view promises: what is on the screen, and what keys do.
