@@ -9,7 +9,7 @@
 //!
 //! Records of foreign senders come under the bus's own name; they are told apart by their process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use compact_str::{CompactString, ToCompactString, format_compact};
 use logbus_schemas::wire::SenderId;
@@ -63,10 +63,18 @@ pub struct Badges {
     palette: &'static [Color],
     known: HashMap<Source, Known>,
     /// Who has each program's name.
-    programs: HashMap<CompactString, Vec<Source>>,
+    programs: HashMap<CompactString, Namesakes>,
     /// How many senders have each colour now.
     taken: Vec<usize>,
     widest: usize,
+}
+
+/// Senders of one program: all, and those of each host and process id.
+#[derive(Debug, Default)]
+struct Namesakes {
+    all: HashSet<Source>,
+    by_host: HashMap<CompactString, HashSet<Source>>,
+    by_pid: HashMap<i64, HashSet<Source>>,
 }
 
 #[derive(Debug)]
@@ -188,18 +196,17 @@ impl Badges {
             self.forget_ended();
         }
         if let Some(before) = self.known.remove(&source) {
-            self.leave_program(source, &before.program);
+            self.leave_program(source, &before);
             self.free(before.slot);
         }
         new.slot = self.choose(&new);
         new.badge.color = new.slot.map(|slot| self.palette[slot]);
-        let program = new.program.clone();
+        let namesakes = self.programs.entry(new.program.clone()).or_default();
+        let ambiguous = namesakes.enter(source, &new);
         self.known.insert(source, new);
-        self.programs
-            .entry(program.clone())
-            .or_default()
-            .push(source);
-        self.name_all(&program);
+        for source in ambiguous {
+            self.name_anew(source);
+        }
     }
 
     /// Gives a slot back.
@@ -238,11 +245,11 @@ impl Badges {
         Some(slot)
     }
 
-    fn leave_program(&mut self, source: Source, program: &str) {
-        if let Some(members) = self.programs.get_mut(program) {
-            members.retain(|member| *member != source);
-            if members.is_empty() {
-                self.programs.remove(program);
+    fn leave_program(&mut self, source: Source, known: &Known) {
+        if let Some(namesakes) = self.programs.get_mut(&known.program) {
+            namesakes.leave(source, known);
+            if namesakes.all.is_empty() {
+                self.programs.remove(&known.program);
             }
         }
     }
@@ -262,39 +269,71 @@ impl Badges {
         };
         for source in gone {
             if let Some(known) = self.known.remove(&source) {
-                self.leave_program(source, &known.program);
+                self.leave_program(source, &known);
                 self.free(known.slot);
             }
         }
     }
 
-    /// Names everybody anew who has this program's name.
-    fn name_all(&mut self, program: &str) {
-        let members = self.programs.get(program).cloned().unwrap_or_default();
-        let (mut hosts, mut pids) = (HashMap::new(), HashMap::new());
-        for known in members.iter().filter_map(|member| self.known.get(member)) {
-            *hosts.entry(known.host.clone()).or_insert(0) += 1;
-            *pids.entry(known.pid).or_insert(0) += 1;
+    /// Gives a sender the shortest name that no other of its program has now.
+    fn name_anew(&mut self, source: Source) {
+        let Some(known) = self.known.get_mut(&source) else {
+            return;
+        };
+        let Known {
+            host, program, pid, ..
+        } = &*known;
+        let Some(namesakes) = self.programs.get(program) else {
+            return;
+        };
+        let name = if program.is_empty() {
+            format_compact!(":{pid}")
+        } else if namesakes.all.len() == 1 {
+            program.clone()
+        } else if !host.is_empty() && namesakes.by_host[host].len() == 1 {
+            format_compact!("{host}/{program}")
+        } else if namesakes.by_pid[pid].len() == 1 {
+            format_compact!("{program}:{pid}")
+        } else {
+            format_compact!("{host}/{program}:{pid}")
+        };
+        known.badge.name = cut(&name);
+        known.badge.width = known.badge.name.width();
+        self.widest = self.widest.max(known.badge.width);
+    }
+}
+
+impl Namesakes {
+    /// Takes one in; returns it with those whose names may have become ambiguous by that: where
+    /// there were two before, their names told them apart already.
+    fn enter(&mut self, source: Source, known: &Known) -> HashSet<Source> {
+        let mut ambiguous = HashSet::from([source]);
+        for set in [
+            &mut self.all,
+            self.by_host.entry(known.host.clone()).or_default(),
+            self.by_pid.entry(known.pid).or_default(),
+        ] {
+            set.insert(source);
+            if set.len() == 2 {
+                ambiguous.extend(set.iter());
+            }
         }
-        for member in &members {
-            let Some(known) = self.known.get_mut(member) else {
-                continue;
-            };
-            let Known { host, pid, .. } = &*known;
-            let name = if program.is_empty() {
-                format_compact!(":{pid}")
-            } else if members.len() == 1 {
-                program.into()
-            } else if !host.is_empty() && hosts[host] == 1 {
-                format_compact!("{host}/{program}")
-            } else if pids[pid] == 1 {
-                format_compact!("{program}:{pid}")
-            } else {
-                format_compact!("{host}/{program}:{pid}")
-            };
-            known.badge.name = cut(&name);
-            known.badge.width = known.badge.name.width();
-            self.widest = self.widest.max(known.badge.width);
+        ambiguous
+    }
+
+    fn leave(&mut self, source: Source, known: &Known) {
+        self.all.remove(&source);
+        if let Some(set) = self.by_host.get_mut(&known.host) {
+            set.remove(&source);
+            if set.is_empty() {
+                self.by_host.remove(&known.host);
+            }
+        }
+        if let Some(set) = self.by_pid.get_mut(&known.pid) {
+            set.remove(&source);
+            if set.is_empty() {
+                self.by_pid.remove(&known.pid);
+            }
         }
     }
 }
@@ -384,6 +423,7 @@ mod tests {
 
     use logbus_schemas::wire::Identity;
     use logbus_schemas::{Record, Topic};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -524,6 +564,42 @@ mod tests {
         let long = sender(2, "h", "a-very-long-name-of-a-program-東京", 2);
         let name = badges.name(&long);
         assert!(name.width() <= WIDEST && name.contains('…'), "{name}");
+    }
+
+    #[test]
+    fn a_sender_costs_no_more_where_there_are_thousands_of_its_program() {
+        let mut badges = Badges::new(COLORS);
+        let bus = sender(9, "h", "bus-broker", 1);
+        // Were each of them named anew for each that comes, this would take minutes.
+        for n in 0..20_000 {
+            let name = badges.of(&record_of(&bus, 1000 + n)).name.to_string();
+            let is_first = n % MAX_SENDERS as i64 == 0;
+            assert!(is_first || name == format!("shop:{}", 1000 + n), "{name}");
+        }
+        assert_eq!(badges.of(&record_of(&bus, 20_000)).name, "shop:20000");
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_senders_have_one_name(
+            senders in prop::collection::vec((0..3_usize, 0..2_usize, 1..4_u32), 1..12),
+        ) {
+            let mut badges = Badges::new(COLORS);
+            let mut all = std::collections::BTreeMap::new();
+            for (id, (host, program, pid)) in senders.into_iter().enumerate() {
+                let sender = sender(id as u64, ["", "a", "b"][host], ["x", "y"][program], pid);
+                // The same process twice cannot be told apart.
+                if host > 0 && !all.contains_key(&(host, program, pid)) {
+                    joined(&mut badges, &sender);
+                    all.insert((host, program, pid), sender);
+                }
+            }
+            let mut names: Vec<_> = all.values().map(|sender| badges.name(sender)).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            prop_assert_eq!(names.len(), count, "{:?}", names);
+        }
     }
 
     #[test]
