@@ -1,9 +1,4 @@
 //! `logsub`: parse, resolve, build, run, report. The map of the program.
-#![allow(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "this is the program that speaks"
-)]
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -55,8 +50,7 @@ fn main() -> ExitCode {
         Err(problem) => return fail(problem, Failure::WrongUsage),
     };
     if cli.print_config {
-        print!("{}", config::print::yaml(&config.tree));
-        return ExitCode::SUCCESS;
+        return print(Ok(config::print::yaml(&config.tree).into_bytes()));
     }
     let aside = Aside::default();
     let ended = run(&cli, config, view, &aside);
@@ -159,7 +153,7 @@ fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<O
     aside.release();
     let loss = stats::loss(&summary, &reports);
     if settings.stats {
-        eprint!("{}", stats::table(&summary, undelivered, &reports));
+        tell(&stats::table(&summary, undelivered, &reports));
     } else if let Some(line) = &loss {
         say(line);
     } else if has_view && !cli.view.quiet {
@@ -203,21 +197,26 @@ fn reload(cli: &Cli, pipeline: &mut Pipeline, has_view: bool, say: &Say) {
 fn check(files: &[std::path::PathBuf], is_lenient: bool) -> ExitCode {
     let problems = match Config::check(files, is_lenient) {
         Ok(config) => {
+            let mut text = String::new();
             for warning in &config.warnings {
-                println!("{}: warning: {}", warning.place, warning.text);
+                text.push_str(&format!("{}: warning: {}\n", warning.place, warning.text));
             }
             let (handlers, loggers) = (config.plan.handlers.len(), config.plan.loggers.len());
-            println!("no problems: {handlers} handlers, {loggers} loggers and the root");
-            return ExitCode::SUCCESS;
+            text.push_str(&format!(
+                "no problems: {handlers} handlers, {loggers} loggers and the root\n"
+            ));
+            return print(Ok(text.into_bytes()));
         }
         Err(problems) => problems,
     };
+    let mut text = String::new();
     for error in &problems.errors {
-        println!("{}: error: {}", error.place, error.text);
+        text.push_str(&format!("{}: error: {}\n", error.place, error.text));
     }
     for warning in &problems.warnings {
-        println!("{}: warning: {}", warning.place, warning.text);
+        text.push_str(&format!("{}: warning: {}\n", warning.place, warning.text));
     }
+    print(Ok(text.into_bytes()));
     let count = problems.errors.len();
     fail(
         format!("{count} problem{}", if count == 1 { "" } else { "s" }),
@@ -237,8 +236,13 @@ fn print(text: io::Result<Vec<u8>>) -> ExitCode {
     }
 }
 
+/// Writes to standard error. Where that is closed nobody wants to know, and nothing else ends for it.
+fn tell(text: &str) {
+    let _written = io::stderr().write_all(text.as_bytes());
+}
+
 /// One line on standard error.
 fn fail(problem: String, failure: Failure) -> ExitCode {
-    eprintln!("logsub: {problem}");
+    tell(&format!("logsub: {problem}\n"));
     ExitCode::from(failure as u8)
 }

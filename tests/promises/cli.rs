@@ -95,6 +95,31 @@ fn a_program_run_on_the_bus_loses_no_line_and_keeps_its_status() {
 }
 
 #[test]
+fn a_pipe_that_nobody_reads_is_a_clean_end_wherever_it_is() {
+    for (args, expected) in [
+        (
+            &["--bind", "tcp://127.0.0.1:0", "-v", "--timeout", "1ms"][..],
+            0,
+        ),
+        (&["--print-config"], 0),
+        (&["check-config", "/dev/null"], 0),
+        (&["check-config", "/no/such/file"], 2),
+        (&["--reorder", "soon"], 2),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = Command::new(path_of("logsub"))
+            .args(args)
+            .env("LOGSUB_USER_CONFIG", "")
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(expected), "{args:?}");
+    }
+}
+
+#[test]
 fn a_flag_for_what_is_shown_is_wrong_usage_where_nothing_is() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("logging.toml");
