@@ -120,13 +120,15 @@ impl Census {
             TopBy::Level => Key::Level(record.level().unwrap_or(Level::NOTSET).0),
             TopBy::Logger => Key::Name(record.name().unwrap_or_default().into()),
         };
-        let (is_level, has_clock) = (self.by == TopBy::Level, self.by == TopBy::Sender);
+        let is_level = self.by == TopBy::Level;
+        // What is known is the clock of whoever numbered it, not of a process whose records were
+        // passed on; and where many senders are in one account there is no clock that is its own.
+        let has_clock = matches!(key, Key::Sender(Source::Publisher(_)));
         let account = self.account(key);
         if is_level && account.records == 0 {
             account.name = shown(&level_tag(record));
         }
         account.enter(delivered);
-        // Where many senders are in one account there is no clock that is its own.
         if !has_clock {
             account.offset = None;
         }
@@ -239,6 +241,10 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use logbus_schemas::wire::ledger::Sender;
+    use logbus_schemas::wire::{Identity, SenderId};
     use logbus_schemas::{Record, Topic};
 
     use super::*;
@@ -301,16 +307,28 @@ mod tests {
 
     #[test]
     fn only_a_senders_account_has_a_clock() {
-        let mut delivered = delivered("a", 20, 1);
-        delivered.offset = Some(7);
-        for (by, expected) in [
-            (TopBy::Sender, Some(7)),
-            (TopBy::Topic, None),
-            (TopBy::Level, None),
-            (TopBy::Logger, None),
+        let mut own = delivered("a", 20, 1);
+        own.offset = Some(7);
+        own.origin = Some((SenderId(1), 0));
+        own.record.set("process", 613);
+        own.sender = Some(Arc::new(Sender {
+            id: SenderId(1),
+            identity: Some(Identity {
+                pid: 613,
+                ..Identity::default()
+            }),
+        }));
+        let mut passed_on = own.clone();
+        passed_on.record.set("process", 77);
+        for (delivered, by, expected) in [
+            (&own, TopBy::Sender, Some(7)),
+            (&passed_on, TopBy::Sender, None),
+            (&own, TopBy::Topic, None),
+            (&own, TopBy::Level, None),
+            (&own, TopBy::Logger, None),
         ] {
             let mut census = Census::new(by);
-            census.record(&delivered);
+            census.record(delivered);
             let clocks = census.accounts().map(|(_, account)| account.offset);
             assert_eq!(clocks.collect::<Vec<_>>(), [expected], "{by:?}");
             assert_eq!(census.all().offset, None);
