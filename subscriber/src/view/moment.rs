@@ -22,6 +22,9 @@ pub enum TimeBase {
 /// Differences between clocks that cannot be told from a message's way, in ns.
 const NOISE: i64 = 5_000_000;
 
+/// Times that are farther from 1970 than this, in s, have no room in ns; they are none.
+const FARTHEST: f64 = 9.2e9;
+
 impl TimeBase {
     /// The time of a record, in ns since 1970-01-01 00:00 UTC.
     pub fn of(self, delivered: &Delivered) -> i64 {
@@ -29,7 +32,7 @@ impl TimeBase {
         let created = delivered
             .record
             .created()
-            .filter(|created| created.is_finite());
+            .filter(|created| created.abs() < FARTHEST);
         let Some(created) = created.map(|created| (created * 1e9) as i64) else {
             return received;
         };
@@ -247,7 +250,9 @@ mod tests {
         assert_eq!(TimeBase::Sender.place(&delivered), 2_000_000_000);
         assert_eq!(TimeBase::Corrected.of(&delivered), 1_000_000_000);
         assert_eq!(TimeBase::Received.of(&delivered), 2_000_000_000);
-        delivered.record.set("created", f64::NAN);
-        assert_eq!(TimeBase::Sender.of(&delivered), 2_000_000_000);
+        for none in [f64::NAN, f64::INFINITY, 1e300, -1e300] {
+            delivered.record.set("created", none);
+            assert_eq!(TimeBase::Sender.of(&delivered), 2_000_000_000);
+        }
     }
 }
