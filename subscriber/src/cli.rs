@@ -33,7 +33,7 @@ Examples:
 
 Exit codes:
   0 done   1 could not start   2 wrong usage   3 records were lost and --fail-on-loss
-  4 --timeout came before --count or --until   130 interrupted twice";
+  4 the run ended before --count or --until did   130 interrupted twice";
 
 const COMPLETIONS: &str = "\
 Where shells look for it:

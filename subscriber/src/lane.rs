@@ -77,6 +77,8 @@ pub struct HandlerReport {
     pub skipped: u64,
     /// Records it could not write.
     pub failed: u64,
+    /// Whether it ended because nobody reads what it writes: then nobody misses what failed.
+    pub is_unread: bool,
 }
 
 /// Every lane, by its handler's name.
@@ -123,6 +125,8 @@ struct Shared {
     written: AtomicU64,
     reopen: AtomicBool,
     ended: AtomicBool,
+    /// It has ended because nobody reads any more.
+    is_unread: AtomicBool,
 }
 
 /// A batch in a queue, with the number of records that are missing before it.
@@ -209,6 +213,7 @@ impl HandlerReport {
         self.filtered += other.filtered;
         self.skipped += other.skipped;
         self.failed += other.failed;
+        self.is_unread = other.is_unread;
     }
 }
 
@@ -364,6 +369,7 @@ impl Closed {
             filtered,
             skipped: self.shared.skipped.load(Ordering::Relaxed),
             failed: accepted.saturating_sub(written + filtered),
+            is_unread: self.shared.is_unread.load(Ordering::Relaxed),
         };
         if is_late {
             say(&format!(
@@ -483,7 +489,10 @@ impl Runner {
     fn judge(&mut self, result: Result<(), Fault>) -> bool {
         match result {
             Ok(()) => return true,
-            Err(Fault::Ended) => self.shared.ended.store(true, Ordering::Relaxed),
+            Err(Fault::Ended) => {
+                self.shared.is_unread.store(true, Ordering::Relaxed);
+                self.shared.ended.store(true, Ordering::Relaxed);
+            }
             Err(Fault::Io(error)) => self.complain(&error),
             Err(Fault::Partly(error)) => {
                 self.complain(&error);

@@ -27,7 +27,7 @@ enum Failure {
     CouldNotStart = 1,
     WrongUsage = 2,
     Loss = 3,
-    Timeout = 4,
+    Missed = 4,
 }
 
 fn main() -> ExitCode {
@@ -131,7 +131,6 @@ fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<O
         &say,
     )?;
     let deadline = view.timeout.map(|timeout| Instant::now() + timeout);
-    let mut is_late = false;
     loop {
         let longest = if cli.watch { WATCH_EVERY } else { FOREVER };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -141,10 +140,7 @@ fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<O
                 reload(cli, &mut pipeline, has_view, &say);
                 pipeline.reopen();
             }
-            Event::Quiet if left.is_some_and(|left| left <= longest) => {
-                is_late = true;
-                break;
-            }
+            Event::Quiet if left.is_some_and(|left| left <= longest) => break,
             Event::Quiet if watch.has_changed() => reload(cli, &mut pipeline, has_view, &say),
             Event::Quiet => {}
         }
@@ -159,10 +155,10 @@ fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<O
     } else if has_view && !cli.view.quiet {
         say(&stats::fine(&summary));
     }
-    // What was on its way when the time was up has been shown by now, and counts.
-    Ok(match (is_late && view.goal.is_missed(), loss) {
+    // What was on its way at the end has been shown by now, and counts.
+    Ok(match (view.goal.is_missed(), loss) {
         (_, Some(_)) if cli.view.fail_on_loss => Some(Failure::Loss),
-        (true, _) => Some(Failure::Timeout),
+        (true, _) => Some(Failure::Missed),
         (false, _) => None,
     })
 }

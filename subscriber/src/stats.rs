@@ -88,6 +88,7 @@ pub fn table(summary: &Summary, undelivered: Undelivered, handlers: &[HandlerRep
         filtered,
         skipped,
         failed,
+        is_unread: _,
     } in handlers
     {
         let filtered = match filtered {
@@ -124,7 +125,10 @@ pub fn loss(summary: &Summary, handlers: &[HandlerReport]) -> Option<String> {
             "records skipped by handlers",
         ),
         (
-            sum(|handler| handler.failed),
+            sum(|handler| match handler.is_unread {
+                true => 0,
+                false => handler.failed,
+            }),
             "records that handlers could not write",
         ),
     ];
@@ -237,9 +241,15 @@ mod tests {
             filtered: 0,
             skipped: 3,
             failed: 0,
+            is_unread: false,
+        };
+        let unread = HandlerReport {
+            failed: 5,
+            is_unread: true,
+            ..HandlerReport::default()
         };
         assert_eq!(
-            loss(&summary(None, lossy()), &[report]).unwrap(),
+            loss(&summary(None, lossy()), &[report, unread]).unwrap(),
             "17 records lost, 3 records skipped by handlers"
         );
     }

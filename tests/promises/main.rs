@@ -26,5 +26,7 @@ mod seq;
 mod syslog;
 /// What people see of many senders in a terminal, and what a slow one does not see.
 mod terminal;
+/// What people do with keys, and see.
+mod tui;
 /// What the programs say and how they end.
 mod cli;

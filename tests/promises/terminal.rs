@@ -199,6 +199,9 @@ fn scripts_get_an_exact_end_and_an_exit_code() {
     assert!(!lines.contains(&"more".to_owned()), "{lines:?}");
     drop(publishers);
 
+    let interrupted = Logsub::bound(&["--until", "never"]);
+    interrupted.program.signal("-INT");
+    assert_eq!(interrupted.program.wait().0.code(), Some(4));
     let late = Logsub::bound(&["--timeout", "100ms", "--until", "never"]);
     assert_eq!(late.program.wait().0.code(), Some(4));
     let enough = Logsub::bound(&["--timeout", "100ms"]);

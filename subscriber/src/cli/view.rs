@@ -277,7 +277,7 @@ pub struct ViewArgs {
     #[arg(help_heading = "End")]
     pub until: Option<String>,
 
-    /// End after so long, as 30s: with exit code 4 when --count or --until still waits
+    /// End after so long, as 30s; the exit code is 4 when --count or --until still waits
     #[arg(
         long,
         value_name = "TIME",

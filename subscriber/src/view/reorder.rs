@@ -105,6 +105,13 @@ impl<T, S: Hash + Eq> Reorder<T, S> {
         self.put(thing, time.max(shown), bytes, now);
     }
 
+    /// Takes something in that stands before all that waits.
+    pub fn push_before(&mut self, thing: T, bytes: usize, now: u64) {
+        let shown = self.shown.map_or(i64::MIN, |(time, _)| time);
+        let time = if self.window == 0 { 0 } else { shown };
+        self.put(thing, time, bytes, now);
+    }
+
     /// Takes out what is due, in order, each with whether it is late.
     pub fn release(&mut self, now: u64, mut show: impl FnMut(T, bool)) {
         let mut until = self.shown;
@@ -240,9 +247,13 @@ mod tests {
             .map(|(time, _)| time)
             .collect();
         assert_eq!(order, [10, -1, 30, -2]);
-        window.push_behind(-3, Some(1), 1, 600);
-        assert_eq!(times(&mut window, 600), [], "it waits, and is not late");
-        assert_eq!(times(&mut window, 700), [(-3, false)]);
+        window.push(40, 40, 1, 1, 501);
+        window.push_before(-4, 1, 502);
+        let order = times(&mut window, 620);
+        assert_eq!(order, [(-4, false), (40, false)]);
+        window.push_behind(-3, Some(1), 1, 700);
+        assert_eq!(times(&mut window, 700), [], "it waits, and is not late");
+        assert_eq!(times(&mut window, 800), [(-3, false)]);
     }
 
     proptest! {

@@ -11,8 +11,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use logbus_schemas::wire::ledger;
-
 use super::badge::Badges;
 use super::config::{Config, Goal};
 use super::context::Context;
@@ -304,10 +302,6 @@ impl Handler for Stream {
         let now = self.window.now();
         for item in batch {
             self.taken += u64::from(matches!(item, Item::Record(_)));
-            if let Item::Notice(Notice::Ledger(notice @ ledger::Notice::Restarted { .. })) = item {
-                // Its records may stand before the notice, and have its colour already.
-                self.writer.badges.notice(notice);
-            }
             self.window.push(item, now);
         }
         match self.release(now) {

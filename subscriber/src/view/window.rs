@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use logbus_schemas::Topic;
+use logbus_schemas::wire::ledger;
 
 use super::badge::Source;
 use super::moment::TimeBase;
@@ -46,6 +47,10 @@ impl Window {
                 let (place, bytes) = (self.base.place(delivered), weight::of(delivered));
                 self.order.push(item.clone(), place, source, bytes, now);
             }
+            // Who joins is told of before its records, which were created before that.
+            Item::Notice(Notice::Ledger(
+                ledger::Notice::Joined(_) | ledger::Notice::Restarted { .. },
+            )) => self.order.push_before(item.clone(), NOTICE_BYTES, now),
             Item::Notice(notice) => {
                 let source = match notice {
                     Notice::Ledger(notice) => notice

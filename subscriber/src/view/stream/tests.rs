@@ -275,9 +275,9 @@ fn a_successor_has_its_colour_from_its_first_record_on() {
     viewed.stream.close().unwrap();
     let text = viewed.out.text();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[1].contains("after") && lines[3].contains("takes the place"));
+    assert!(lines[1].contains("takes the place") && lines[2].contains("after"));
     let color = |line: &str, name: &str| line.split(name).next().unwrap().to_owned();
-    assert_eq!(color(lines[0], "p1"), color(lines[1], "p5"), "{text}");
+    assert_eq!(color(lines[0], "p1"), color(lines[2], "p5"), "{text}");
 }
 
 /// What is reported of four batches of a record to show and one to filter out, of which so many
