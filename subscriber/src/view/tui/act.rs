@@ -2,21 +2,12 @@
 
 use logbus_schemas::Level;
 
-use super::choice::Choice;
-use super::detail::{self, Field};
 use super::gathered::Gathered;
 use super::keymap::Action;
 use super::model::{Asks, Effect, Model, Pane, Since};
 use super::prompt::Purpose;
 use super::save;
-use super::seek::{Aim, Seek};
 use super::senders::senders;
-use super::store::Thing;
-use crate::view::badge::Source;
-use crate::view::filters::{Filter, Kind};
-use crate::view::line::{Expand, Standing};
-use crate::view::moment::{Moment, TimeFormat};
-use crate::view::styled::Styled;
 
 /// Columns by which the pane moves sideways.
 const SIDEWAYS: usize = 16;
@@ -138,161 +129,6 @@ impl Model {
         };
     }
 
-    fn search_on(&mut self, is_back: bool, gathered: &Gathered) {
-        let Some(search) = &self.search else {
-            return self.complain("nothing was searched for yet; / does");
-        };
-        let (aim, what) = (Aim::Fits(search.query.clone()), format!("/{}", search.text));
-        self.seek_on(aim, what, is_back, gathered);
-    }
-
-    fn look_for(&mut self, level: Level, is_back: bool, gathered: &Gathered) {
-        let what = match level {
-            Level::ERROR => "an error",
-            _ => "a warning or worse",
-        };
-        self.seek_on(Aim::Level(level.0), what.to_owned(), is_back, gathered);
-    }
-
-    fn seek_on(&mut self, aim: Aim, what: String, is_back: bool, gathered: &Gathered) {
-        if let Some(from) = self.cursor(gathered) {
-            self.seek = Some((Seek::new(aim, from, is_back), what));
-        }
-    }
-
-    fn ask(&mut self, asks: Asks, question: &str) {
-        self.asks = Some(asks);
-        self.tell(question);
-    }
-
-    /// Takes the letter that was asked for.
-    pub(crate) fn letter(&mut self, asks: Asks, letter: char, gathered: &Gathered) {
-        let here = self.cursor(gathered);
-        match (asks, here) {
-            (Asks::Mark, Some(here)) if self.marks.get(&letter) == Some(&here) => {
-                self.marks.remove(&letter);
-                self.tell(format!("{letter} is no mark any more"));
-            }
-            (Asks::Mark, Some(here)) => {
-                self.marks.retain(|_, marked| *marked != here);
-                self.marks.insert(letter, here);
-                self.tell(format!("marked with {letter}"));
-            }
-            (Asks::Mark, None) => self.complain("there is no record to be marked"),
-            (Asks::ToMark, _) => self.to_mark(letter, gathered),
-        }
-    }
-
-    fn to_mark(&mut self, letter: char, gathered: &Gathered) {
-        let there = match letter {
-            '\'' => self.back,
-            letter => self.marks.get(&letter).copied(),
-        };
-        match there {
-            None => self.complain(format!("there is no mark {letter}")),
-            Some(number) if number < gathered.store.first() => {
-                self.complain(format!("mark {letter} has fallen out of the buffer"));
-            }
-            Some(number) => {
-                self.jump(number, gathered);
-                let visible = self.visible(gathered);
-                if self.place.number(&visible) != Some(number) {
-                    self.tell(format!("the record of mark {letter} is filtered out"));
-                }
-            }
-        }
-    }
-
-    fn least_level(&mut self, number: u8, gathered: &mut Gathered) {
-        let least = (number > 0).then(|| Level(i64::from(number) * 10));
-        self.change(gathered, |choice| choice.filters.set_least(least));
-    }
-
-    /// Chooses anew, and says how.
-    pub(crate) fn change(&mut self, gathered: &mut Gathered, how: impl FnOnce(&mut Choice)) {
-        let mut choice = gathered.store.choice().clone();
-        how(&mut choice);
-        gathered.store.choose(choice);
-    }
-
-    fn all_filters(&mut self, gathered: &mut Gathered) {
-        let is_on = !gathered.store.choice().filters.is_on();
-        self.change(gathered, |choice| choice.filters.switch(is_on));
-        self.tell(if is_on {
-            "filters are on"
-        } else {
-            "filters are off"
-        });
-    }
-
-    fn toggle_filter(&mut self, gathered: &mut Gathered) {
-        let at = self.filter;
-        self.change(gathered, |choice| {
-            choice.filters.change(|list| {
-                if let Some(filter) = list.get_mut(at) {
-                    filter.is_on = !filter.is_on;
-                }
-            });
-        });
-    }
-
-    fn edit_filter(&mut self, gathered: &Gathered) {
-        let list = gathered.store.choice().filters.list();
-        if let Some(filter) = list.get(self.filter) {
-            let text = filter.text().to_owned();
-            self.open(Purpose::Edit(self.filter), &text, gathered);
-        }
-    }
-
-    fn delete_filter(&mut self, gathered: &mut Gathered) {
-        let at = self.filter;
-        self.change(gathered, |choice| {
-            choice.filters.change(|list| {
-                if at < list.len() {
-                    list.remove(at);
-                }
-            });
-        });
-        let left = gathered.store.choice().filters.list().len();
-        self.filter = at.min(left.saturating_sub(1));
-    }
-
-    fn choose_sender(&mut self, is_solo: bool, gathered: &mut Gathered) {
-        let Some(source) = self.chosen_sender(gathered) else {
-            return self.complain("there is no sender here");
-        };
-        let name = gathered
-            .badges
-            .get(source)
-            .map_or_else(|| "it".to_owned(), |badge| badge.name.to_string());
-        let mut is_so = false;
-        self.change(gathered, |choice| {
-            is_so = match is_solo {
-                true => choice.toggle_solo(source),
-                false => choice.toggle_muted(source),
-            };
-        });
-        self.tell(match (is_solo, is_so) {
-            (true, true) => format!("{name} alone"),
-            (true, false) => format!("{name} no longer alone"),
-            (false, true) => format!("{name} is muted"),
-            (false, false) => format!("{name} is heard again"),
-        });
-    }
-
-    fn chosen_sender(&self, gathered: &Gathered) -> Option<Source> {
-        if self.pane == Pane::Senders {
-            let rows = senders(gathered);
-            let at = self.sender.min(rows.len().checked_sub(1)?);
-            return Some(rows[at].source);
-        }
-        let entry = gathered.store.entry(self.cursor(gathered)?)?;
-        match &entry.thing {
-            Thing::Record(delivered) => Some(Source::of(delivered)),
-            Thing::Notice(..) => None,
-        }
-    }
-
     fn expand(&mut self, gathered: &Gathered) {
         let Some(number) = self.cursor(gathered) else {
             return;
@@ -312,61 +148,6 @@ impl Model {
             Pane::Details => self.close(),
             _ => {}
         }
-    }
-
-    /// The field that the cursor is on.
-    fn field(&self, gathered: &Gathered) -> Option<Field> {
-        let entry = gathered.store.entry(self.cursor(gathered)?)?;
-        let Thing::Record(delivered) = &entry.thing else {
-            return None;
-        };
-        let mut moment = Moment::new(TimeFormat::Iso, self.zone.clone());
-        let at = *self.detail_fields.get(self.detail.0)?;
-        detail::fields(delivered, &mut moment).into_iter().nth(at)
-    }
-
-    fn filter_by_field(&mut self, is_wanted: bool, gathered: &mut Gathered) {
-        if self.pane != Pane::Details {
-            return self.complain("Enter shows the fields; + and - make filters of them");
-        }
-        let text = self
-            .field(gathered)
-            .and_then(|field| field.filter(is_wanted));
-        let filter = text.map(|text| Filter::new(Kind::Field, &text));
-        match filter {
-            None => self.complain("of this no filter can be made"),
-            Some(Err(error)) => self.complain(error.to_string()),
-            Some(Ok(filter)) => {
-                self.tell(format!("filter: {filter}"));
-                self.change(gathered, |choice| {
-                    choice.filters.change(|list| list.push(filter));
-                });
-            }
-        }
-    }
-
-    fn copy(&mut self, gathered: &mut Gathered) -> Option<Effect> {
-        if self.pane == Pane::Details {
-            return Some(Effect::Copy(self.field(gathered)?.value));
-        }
-        let number = self.cursor(gathered)?;
-        let Gathered { store, badges, .. } = gathered;
-        let entry = store.entry(number)?;
-        let mut out = Styled::default();
-        match &entry.thing {
-            Thing::Notice(told, _) => out.append(told),
-            Thing::Record(delivered) => {
-                let standing = Standing {
-                    is_late: entry.is_late,
-                    is_context: false,
-                };
-                let mut lines = self.lines();
-                lines.expand(Expand::Auto);
-                let badge = badges.of(delivered).clone();
-                lines.record(delivered, &badge, badge.width, standing, &mut out);
-            }
-        }
-        Some(Effect::Copy(out.text().trim_start().to_owned()))
     }
 
     fn toggle_senders(&mut self) {

@@ -66,8 +66,8 @@ pub(crate) fn fields(delivered: &Delivered, moment: &mut Moment) -> Vec<Field> {
     let is_extra = |key: &str| record.extras().any(|(extra, _)| extra == key);
     for (key, value) in record.fields().iter() {
         let is_empty = matches!(value, Value::Null);
-        if !TOLD.contains(&key.as_ref()) && !is_empty && !is_extra(key.as_ref()) {
-            flatten(key.as_ref(), value, 0, &mut fields);
+        if !TOLD.contains(&key) && !is_empty && !is_extra(key) {
+            flatten(key, value, 0, &mut fields);
         }
     }
     for key in ["exc_text", "stack_info"] {

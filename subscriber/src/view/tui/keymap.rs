@@ -353,6 +353,12 @@ impl Keymap {
         Some(row.action)
     }
 
+    /// The first key of an action.
+    pub(crate) fn key_of(&self, action: Action) -> Option<Key> {
+        let at = ACTIONS.iter().position(|row| row.action == action)?;
+        self.rows[at].first().copied()
+    }
+
     /// The keys of each action, as people write them.
     pub(crate) fn help(&self) -> impl Iterator<Item = (String, &'static Row)> {
         self.rows.iter().zip(ACTIONS).map(|(keys, row)| {

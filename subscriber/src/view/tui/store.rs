@@ -122,9 +122,6 @@ impl Store {
     /// Goes on with the index until it is complete or `is_over`; says whether it is complete.
     pub(crate) fn work(&mut self, is_over: &mut dyn FnMut() -> bool) -> bool {
         while self.index.covered().start > self.first {
-            if is_over() {
-                return false;
-            }
             for _ in 0..STRIDE {
                 let at = self.index.covered().start;
                 if at == self.first {
@@ -133,8 +130,11 @@ impl Store {
                 let entry = &self.entries[(at - 1 - self.first) as usize];
                 self.index.push_older(verdict(&self.choice, entry));
             }
+            if is_over() {
+                break;
+            }
         }
-        true
+        self.is_complete()
     }
 
     /// Whether every entry has been asked whether it is visible.

@@ -8,14 +8,23 @@ use unicode_width::UnicodeWidthStr;
 use super::paint;
 use crate::view::styled::Styled;
 use crate::view::top::thousands;
+use crate::view::tui::keymap::{Action, Keymap};
 use crate::view::tui::model::Model;
 use crate::view::tui::prompt::Prompt;
 use crate::view::tui::scene::{Counts, Scene};
 use crate::view::wrap;
 
 /// What a beginner is told.
-const HINT: &str =
-    "? help  / search  i include  o exclude  f filters  enter fields  space pause  q end";
+const HINTS: [(Action, &str); 8] = [
+    (Action::Help, "help"),
+    (Action::Search, "search"),
+    (Action::Include, "include"),
+    (Action::Exclude, "exclude"),
+    (Action::Filters, "filters"),
+    (Action::Details, "fields"),
+    (Action::Pause, "pause"),
+    (Action::Quit, "end"),
+];
 
 pub(super) fn draw(buffer: &mut Buffer, scene: &Scene) {
     let area = scene.areas.status;
@@ -122,14 +131,21 @@ pub(super) fn line(buffer: &mut Buffer, model: &Model, scene: &Scene) -> Option<
         Some(message) if message.is_problem => (message.text.as_str(), theme.loss),
         Some(message) => (message.text.as_str(), theme.message),
         None => {
-            let mut hint = Styled::default();
-            hint.push(theme.notice, HINT);
-            paint::line(buffer, area, (1, 0), &hint);
+            let hints = hints(&model.keymap);
+            paint::text(buffer, area, (1, 0), &hints, paint::style(theme.notice));
             return None;
         }
     };
     told(buffer, area, text, paint::style(style));
     None
+}
+
+fn hints(keymap: &Keymap) -> String {
+    let keys = HINTS.iter().filter_map(|(action, does)| {
+        let key = keymap.key_of(*action)?;
+        Some(format!("{key} {does}"))
+    });
+    keys.collect::<Vec<_>>().join("  ")
 }
 
 /// Draws what is told; what is too long for the line takes rows above it.
