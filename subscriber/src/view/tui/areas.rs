@@ -50,7 +50,7 @@ impl Areas {
             None => rest.width >= WIDE,
         };
         let width = if has_senders {
-            (rest.width / 3).clamp(24, 56)
+            (rest.width / 5 * 2).clamp(24, 48)
         } else {
             0
         };

@@ -31,6 +31,8 @@ use crate::view::top::thousands;
 const FRAME: Duration = Duration::from_millis(33);
 /// Rates and ages change by themselves, so it is drawn at least this often.
 const AGING: Duration = Duration::from_secs(1);
+/// How long the lock is left to the others between two slices.
+const BREATH: Duration = Duration::from_millis(1);
 /// How long the buffer is worked on before keys are looked at again.
 const SLICE: Duration = Duration::from_millis(12);
 
@@ -118,7 +120,7 @@ impl Ui {
     fn wait(&mut self, is_busy: bool) -> io::Result<()> {
         let age = self.drawn.elapsed();
         let longest = match (is_busy, self.is_stale) {
-            (true, _) => Duration::ZERO,
+            (true, _) => BREATH,
             (false, true) => FRAME.saturating_sub(age),
             (false, false) => AGING.saturating_sub(age),
         };

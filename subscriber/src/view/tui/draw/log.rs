@@ -10,9 +10,11 @@ use crate::view::tui::scene::{Row, Scene};
 pub(super) fn draw(buffer: &mut Buffer, model: &Model, scene: &Scene) {
     let area = scene.areas.log;
     if scene.rows.is_empty() {
-        let said = match scene.counts.hidden {
-            0 => "nothing has come yet",
-            _ => "everything is filtered out",
+        let counts = &scene.counts;
+        let said = match (counts.is_paused, counts.hidden) {
+            (true, _) if counts.shown > 0 => "what stood here has fallen out of the buffer",
+            (_, 0) => "nothing has come yet",
+            (_, _) => "everything is filtered out",
         };
         let style = paint::style(model.look.theme.notice);
         paint::text(buffer, area, (1, area.height / 2), said, style);

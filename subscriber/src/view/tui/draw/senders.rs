@@ -14,7 +14,7 @@ use crate::view::tui::senders::SenderRow;
 
 /// The columns, the most important first, and their widths.
 const COLUMNS: [(&str, usize); 5] = [
-    ("rate/s", 8),
+    ("rate/s", 7),
     ("err", 6),
     ("lost", 6),
     ("last", 6),

@@ -17,13 +17,13 @@ use crate::view::wrap;
 /// What a beginner is told.
 const HINTS: [(Action, &str); 8] = [
     (Action::Help, "help"),
+    (Action::Quit, "end"),
     (Action::Search, "search"),
     (Action::Include, "include"),
     (Action::Exclude, "exclude"),
     (Action::Filters, "filters"),
     (Action::Details, "fields"),
     (Action::Pause, "pause"),
-    (Action::Quit, "end"),
 ];
 
 pub(super) fn draw(buffer: &mut Buffer, scene: &Scene) {
@@ -131,7 +131,7 @@ pub(super) fn line(buffer: &mut Buffer, model: &Model, scene: &Scene) -> Option<
         Some(message) if message.is_problem => (message.text.as_str(), theme.loss),
         Some(message) => (message.text.as_str(), theme.message),
         None => {
-            let hints = hints(&model.keymap);
+            let hints = hints(&model.keymap, usize::from(area.width));
             paint::text(buffer, area, (1, 0), &hints, paint::style(theme.notice));
             return None;
         }
@@ -140,12 +140,20 @@ pub(super) fn line(buffer: &mut Buffer, model: &Model, scene: &Scene) -> Option<
     None
 }
 
-fn hints(keymap: &Keymap) -> String {
-    let keys = HINTS.iter().filter_map(|(action, does)| {
-        let key = keymap.key_of(*action)?;
-        Some(format!("{key} {does}"))
-    });
-    keys.collect::<Vec<_>>().join("  ")
+/// As many hints as have room.
+fn hints(keymap: &Keymap, width: usize) -> String {
+    let mut hints = String::new();
+    for (action, does) in &HINTS {
+        let Some(key) = keymap.key_of(*action) else {
+            continue;
+        };
+        let hint = format!("{key} {does}  ");
+        if hints.width() + hint.trim_end().width() >= width {
+            break;
+        }
+        hints.push_str(&hint);
+    }
+    hints
 }
 
 /// Draws what is told; what is too long for the line takes rows above it.
