@@ -91,7 +91,7 @@ impl Model {
     fn move_by(&mut self, rows: isize, gathered: &Gathered) {
         let moved = |at: usize, len: usize| {
             let last = len.saturating_sub(1);
-            at.saturating_add_signed(rows).min(last)
+            at.min(last).saturating_add_signed(rows).min(last)
         };
         match self.pane {
             Pane::Log => self.place.move_by(rows, &self.visible(gathered)),
@@ -173,7 +173,10 @@ impl Model {
 
     fn close(&mut self) {
         if self.pane == Pane::Details || self.pane == Pane::Log {
-            self.shows_details = false;
+            if !std::mem::take(&mut self.shows_details) {
+                // Where nothing is open that could be closed, highlights go.
+                self.search = None;
+            }
             self.detail = (0, 0);
         }
         self.pane = Pane::Log;

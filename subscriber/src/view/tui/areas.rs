@@ -11,6 +11,9 @@ const TALL: u16 = 28;
 /// Columns from which on the senders are shown when nobody has said anything.
 const WIDE: u16 = 110;
 
+/// Columns from which on the help has two columns.
+const WIDE_HELP: u16 = 76;
+
 /// Where each pane stands; what is not shown has no size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Areas {
@@ -71,6 +74,26 @@ impl Areas {
             status,
             line,
         }
+    }
+}
+
+impl Areas {
+    /// Everything above the status.
+    pub(crate) fn above_status(&self) -> Rect {
+        Rect {
+            x: self.status.x,
+            y: self.histogram.y,
+            width: self.status.width,
+            height: self.status.y.saturating_sub(self.histogram.y),
+        }
+    }
+
+    /// Columns of the help, and the first of so many lines that can stand at its top.
+    pub(crate) fn help(&self, lines: usize) -> (usize, usize) {
+        let above = self.above_status();
+        let columns = if above.width >= WIDE_HELP { 2 } else { 1 };
+        let height = usize::from(above.height).saturating_sub(1);
+        (columns, lines.div_ceil(columns).saturating_sub(height))
     }
 }
 

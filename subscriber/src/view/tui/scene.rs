@@ -4,9 +4,11 @@
 use ratatui::layout::Rect;
 
 use super::areas::Areas;
+use super::command::COMMANDS;
 use super::detail;
 use super::gathered::Gathered;
 use super::histogram::Histogram;
+use super::keymap::ACTIONS;
 use super::model::{Model, Pane, Since};
 use super::place::Visible;
 use super::senders::{SenderRow, senders};
@@ -102,6 +104,8 @@ impl Scene {
             let first = gathered.store.first();
             model.expanded.retain(|number| *number >= first);
         }
+        let lines = ACTIONS.len() + 1 + COMMANDS.len();
+        model.help = model.help.min(areas.help(lines).1);
         note_standstill(model, gathered);
         let (rows, span) = rows(model, gathered, areas.log);
         let width = usize::from(areas.histogram.width).saturating_sub(8);

@@ -12,12 +12,9 @@ use crate::view::tui::command::COMMANDS;
 use crate::view::tui::model::Model;
 use crate::view::tui::scene::Scene;
 
-/// Columns from which on the help has two columns of its own.
-const WIDE: u16 = 76;
-
 /// Every key and command.
 pub(super) fn help(buffer: &mut Buffer, model: &Model, areas: Areas) {
-    let area = above(areas);
+    let area = areas.above_status();
     paint::clear(buffer, area);
     paint::heading(buffer, area, "keys and commands", Style::default());
     let body = Rect {
@@ -26,10 +23,10 @@ pub(super) fn help(buffer: &mut Buffer, model: &Model, areas: Areas) {
         ..area
     };
     let lines = help_lines(model);
-    let columns = if area.width >= WIDE { 2 } else { 1 };
+    let (columns, last) = areas.help(lines.len());
     let rows = lines.len().div_ceil(columns);
     let height = usize::from(body.height);
-    let first = model.help.min(rows.saturating_sub(height));
+    let first = model.help.min(last);
     let width = body.width / columns as u16;
     for (column, lines) in (0..).zip(lines.chunks(rows.max(1))) {
         let part = Rect {
@@ -47,6 +44,7 @@ pub(super) fn help(buffer: &mut Buffer, model: &Model, areas: Areas) {
     }
 }
 
+/// The lines of the help: an action or a command each.
 fn help_lines(model: &Model) -> Vec<(String, String)> {
     let keys = model.keymap.help();
     let mut lines: Vec<(String, String)> = keys
@@ -65,7 +63,7 @@ fn help_lines(model: &Model) -> Vec<(String, String)> {
 
 /// The list of filters.
 pub(super) fn filters(buffer: &mut Buffer, model: &Model, scene: &Scene) {
-    let whole = above(scene.areas);
+    let whole = scene.areas.above_status();
     let (list, is_on) = &scene.filters;
     let height = (list.len() as u16 + 2)
         .clamp(4, whole.height.max(4))
@@ -96,15 +94,5 @@ pub(super) fn filters(buffer: &mut Buffer, model: &Model, scene: &Scene) {
         if at == model.filter {
             paint::row_style(buffer, area, row, paint::reversed());
         }
-    }
-}
-
-/// Everything above the status.
-fn above(areas: Areas) -> Rect {
-    Rect {
-        x: areas.status.x,
-        y: areas.histogram.y,
-        width: areas.status.width,
-        height: areas.status.y.saturating_sub(areas.histogram.y),
     }
 }

@@ -179,21 +179,67 @@ fn a_sender_is_heard_alone_or_not_at_all_and_so_is_its_successor() {
 }
 
 #[test]
-fn a_field_makes_a_filter() {
+fn the_field_that_the_cursor_is_on_makes_filters_and_can_be_copied() {
     let mut seat = Seat::with_records(&[], 90);
     seat.press("G enter");
-    let status = |seat: &mut Seat| {
-        for _ in 0..30 {
-            seat.press("j");
-        }
-    };
-    status(&mut seat);
-    seat.press("k");
+    while seat.press("y") != Some(Effect::Copy("202".into())) {
+        seat.press("j");
+    }
     seat.press("+");
-    let list = seat.gathered.store.choice().filters.list().to_vec();
-    assert_eq!(list.len(), 1, "{}", seat.told());
-    assert!(seat.visible().len() < 90 || list[0].to_string().contains("user"));
-    assert!(matches!(seat.press("y"), Some(Effect::Copy(_))));
+    let list = |seat: &Seat| {
+        let filters = seat.gathered.store.choice().filters.list().iter();
+        filters.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&seat), ["-f status=202"]);
+    assert_eq!(seat.visible().len(), 30);
+    seat.press("-");
+    assert_eq!(list(&seat), ["-f status=202", "-f status?!=202"]);
+    assert_eq!(seat.visible().len(), 0);
+    seat.press("esc +");
+    assert_eq!(list(&seat).len(), 2, "{}", seat.told());
+}
+
+#[test]
+fn the_end_of_every_list_can_be_left_again() {
+    let mut seat = Seat::with_records(&["-i", "a", "-i", "b"], 90);
+    seat.press("? G");
+    let end = seat.screen(80, 24);
+    seat.press("k");
+    assert_ne!(seat.screen(80, 24), end);
+    seat.press("esc f G k d");
+    let list = seat.gathered.store.choice().filters.list();
+    assert_eq!(list[0].text(), "b");
+    seat.press("esc L tab G k s");
+    assert_eq!(seat.gathered.store.choice().solo().len(), 1);
+}
+
+#[test]
+fn the_mouse_scrolls_and_selects() {
+    use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+    let mut seat = Seat::with_records(&[], 90);
+    let mut mouse = |kind, row| {
+        seat.screen(80, 24);
+        seat.event(&Event::Mouse(MouseEvent {
+            kind,
+            column: 9,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
+        seat.cursor()
+    };
+    assert_eq!(mouse(MouseEventKind::ScrollUp, 0), "order 86 taken");
+    let click = MouseEventKind::Down(MouseButton::Left);
+    assert_eq!(mouse(click, 0), "order 68 taken");
+    assert_eq!(mouse(click, 23), "order 68 taken");
+}
+
+#[test]
+fn what_is_pasted_is_typed_and_never_pressed() {
+    let mut seat = Seat::with_records(&[], 90);
+    seat.event(&Event::Paste("q".into()));
+    seat.press("i");
+    seat.event(&Event::Paste("order 1\n\x1b[2J".into()));
+    assert_eq!(seat.model.prompt.as_ref().unwrap().text(), "order 1[2J");
 }
 
 #[test]
