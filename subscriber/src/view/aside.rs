@@ -51,13 +51,18 @@ impl Aside {
 
     /// Makes the view give the terminal back, if it has it, and writes what was held back.
     pub fn release(&self) {
+        for line in self.held_back() {
+            write(&line);
+        }
+    }
+
+    /// Makes the view give the terminal back; what was held back until then.
+    fn held_back(&self) -> Vec<String> {
         let leave = self.lock().leave.take();
         if let Some(leave) = leave {
             leave();
         }
-        for line in std::mem::take(&mut self.lock().lines) {
-            write(&line);
-        }
+        std::mem::take(&mut self.lock().lines)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -85,8 +90,8 @@ mod tests {
         aside.say("two");
         assert_eq!(aside.news().as_deref(), Some("two"));
         assert_eq!(aside.news(), None);
-        assert_eq!(aside.lock().lines, ["one", "two"]);
-        aside.release();
-        assert!(has_left.load(Ordering::Relaxed) && aside.lock().lines.is_empty());
+        assert!(!has_left.load(Ordering::Relaxed));
+        assert_eq!(aside.held_back(), ["one", "two"]);
+        assert!(has_left.load(Ordering::Relaxed) && aside.held_back().is_empty());
     }
 }

@@ -128,6 +128,8 @@ pub(crate) struct Model {
     pub(crate) shown: (bool, bool),
     /// What was searched for.
     pub(crate) search: Option<Search>,
+    /// The same before something else was typed.
+    pub(crate) searched_before: Option<Search>,
     /// What is being looked for, and what it is called.
     pub(crate) seek: Option<(Seek, String)>,
     /// Records that have letters.
@@ -181,6 +183,7 @@ impl Model {
             shows_histogram: None,
             shown: (false, false),
             search: None,
+            searched_before: None,
             seek: None,
             marks: BTreeMap::new(),
             back: None,

@@ -15,6 +15,7 @@ impl Model {
     /// Begins to type.
     pub(crate) fn open(&mut self, purpose: Purpose, text: &str, gathered: &Gathered) {
         self.before = Some((gathered.store.choice().clone(), self.place.clone(), false));
+        self.searched_before = self.search.clone();
         self.prompt = Some(Prompt::new(purpose, text));
     }
 
@@ -125,10 +126,8 @@ impl Model {
         if let Some((_, place, _)) = self.before.take() {
             self.place = place;
         }
-        let left = self.prompt.take().map(|prompt| prompt.purpose);
-        if left == Some(Purpose::Search) {
-            self.search = None;
-        }
+        self.prompt = None;
+        self.search = self.searched_before.take();
     }
 
     fn done(&mut self, gathered: &mut Gathered) -> Option<Effect> {
@@ -167,7 +166,7 @@ impl Model {
 
     /// Ends typing.
     fn over(&mut self) {
-        (self.prompt, self.before) = (None, None);
+        (self.prompt, self.before, self.searched_before) = (None, None, None);
     }
 
     /// Goes to the nearest that fits: the latest one where the view follows, else the next one.
