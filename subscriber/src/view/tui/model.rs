@@ -59,6 +59,8 @@ pub(crate) struct Message {
     pub(crate) text: String,
     /// Whether something is wrong.
     pub(crate) is_problem: bool,
+    /// Whether it takes as many rows as it needs, or is cut.
+    pub(crate) is_whole: bool,
 }
 
 /// How much had come when the view began to stand still.
@@ -335,6 +337,16 @@ impl Model {
         self.message = Some(Message {
             text: text.into(),
             is_problem: false,
+            is_whole: true,
+        });
+    }
+
+    /// Tells the user on one line what is also told elsewhere.
+    pub(crate) fn mention(&mut self, text: String) {
+        self.message = Some(Message {
+            text,
+            is_problem: false,
+            is_whole: false,
         });
     }
 
@@ -343,6 +355,7 @@ impl Model {
         self.message = Some(Message {
             text: text.into(),
             is_problem: true,
+            is_whole: true,
         });
     }
 }

@@ -141,7 +141,7 @@ impl Ui {
             Wake::News => {
                 self.wakes.take_news();
                 if let Some(news) = self.aside.news() {
-                    self.model.tell(news);
+                    self.model.mention(news);
                 }
             }
             Wake::Event(event) => return self.event(&event),
@@ -227,7 +227,7 @@ impl Ui {
 
     fn draw(&mut self) -> io::Result<()> {
         if let Some(news) = self.aside.news() {
-            self.model.tell(news);
+            self.model.mention(news);
         }
         let (width, height) = self.screen.size()?;
         let scene = {

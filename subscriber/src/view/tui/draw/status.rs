@@ -9,7 +9,7 @@ use super::paint;
 use crate::view::styled::Styled;
 use crate::view::top::thousands;
 use crate::view::tui::keymap::{Action, Keymap};
-use crate::view::tui::model::Model;
+use crate::view::tui::model::{Message, Model};
 use crate::view::tui::prompt::Prompt;
 use crate::view::tui::scene::{Counts, Scene};
 use crate::view::wrap;
@@ -127,16 +127,19 @@ pub(super) fn line(buffer: &mut Buffer, model: &Model, scene: &Scene) -> Option<
         return Some(typed(buffer, area, prompt, model));
     }
     let theme = &model.look.theme;
-    let (text, style) = match &model.message {
-        Some(message) if message.is_problem => (message.text.as_str(), theme.loss),
-        Some(message) => (message.text.as_str(), theme.message),
+    let message = match &model.message {
+        Some(message) => message,
         None => {
             let hints = hints(&model.keymap, usize::from(area.width));
             paint::text(buffer, area, (1, 0), &hints, paint::style(theme.notice));
             return None;
         }
     };
-    told(buffer, area, text, paint::style(style));
+    let style = match message.is_problem {
+        true => theme.loss,
+        false => theme.message,
+    };
+    told(buffer, area, message, paint::style(style));
     None
 }
 
@@ -157,8 +160,11 @@ fn hints(keymap: &Keymap, width: usize) -> String {
 }
 
 /// Draws what is told; what is too long for the line takes rows above it.
-fn told(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
-    let lines = wrap::lines(text, usize::from(area.width).saturating_sub(2));
+fn told(buffer: &mut Buffer, area: Rect, message: &Message, style: Style) {
+    let mut lines = wrap::lines(&message.text, usize::from(area.width).saturating_sub(2));
+    if !message.is_whole {
+        lines.truncate(1);
+    }
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
         .min(area.y + 1);

@@ -133,3 +133,37 @@ fn wide_characters_do_not_move_what_stands_beside_them() {
         );
     }
 }
+
+#[test]
+fn a_bar_says_in_colour_that_there_were_errors() {
+    let mut seat = busy(&[]);
+    let area = Rect::new(0, 0, 120, 40);
+    let scene = Scene::take(&mut seat.model, &mut seat.gathered, area, seat.now);
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+    terminal
+        .draw(|frame| draw(frame, &seat.model, &scene))
+        .unwrap();
+    let buffer = terminal.backend().buffer();
+    let color = |level: i64| seat.model.look.theme.level(level).color;
+    let top = |column: u16| {
+        let mut cells = (0..5).map(|row| &buffer[(8 + column, row)]);
+        let cell = cells.find(|cell| cell.symbol() != " ").unwrap();
+        match cell.fg {
+            ratatui::style::Color::Indexed(color) => Some(color),
+            _ => None,
+        }
+    };
+    // The first error is in the third second.
+    assert_eq!([top(0), top(1), top(2)], [color(30), color(30), color(40)]);
+}
+
+#[test]
+fn a_long_command_is_shown_whole() {
+    let mut seat = busy(&["-i", &"o".repeat(90)]);
+    seat.press(":");
+    seat.type_in("cmdline");
+    seat.press("enter");
+    let screen = seat.screen(60, 10);
+    let letters = screen.chars().filter(|c| *c == 'o').count();
+    assert!(letters >= 90, "{screen}");
+}
