@@ -45,12 +45,12 @@ fn say_in_turn(terminal: &Terminal, senders: &[Publisher], count: usize) {
 }
 
 fn quit(mut terminal: Terminal, senders: Vec<Publisher>) -> String {
+    for sender in senders {
+        assert!(sender.shutdown(LINGER).is_complete());
+    }
     terminal.press("q");
     assert!(terminal.wait().success());
     assert!(!terminal.is_alternate_screen(), "the terminal is as it was");
-    for sender in senders {
-        drop(sender.shutdown(LINGER));
-    }
     terminal.screen()
 }
 

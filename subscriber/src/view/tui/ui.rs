@@ -63,7 +63,7 @@ pub(crate) fn start(
     let screen = Screen::take(aside, &waker).context("cannot take the terminal")?;
     let signals = signals::watch_signals(waker.clone())?;
     signals::watch_keys(waker)?;
-    let mut ui = Ui {
+    let ui = Ui {
         screen,
         model: Model::new(config),
         shared,
@@ -81,6 +81,8 @@ pub(crate) fn start(
                 events,
                 _over: over_in,
             };
+            // Declared behind it, so that the terminal is given back before anybody goes on.
+            let mut ui = ui;
             if let Err(error) = ui.run() {
                 ui.aside.say(&format!("the terminal is gone: {error}"));
             }
@@ -157,6 +159,8 @@ impl Ui {
     }
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        // What the key before asked for is done first, where that does not take long.
+        self.work();
         let effect = {
             let mut gathered = self.shared.lock();
             self.model.event(event, &mut gathered, process::now())
