@@ -13,6 +13,7 @@
 mod running;
 mod terminal;
 mod keys;
+pub mod picture;
 mod rsyslog;
 #[path = "../../subscriber/src/handler/seq/conformance_server.rs"]
 pub mod seq_server;

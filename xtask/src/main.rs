@@ -20,11 +20,12 @@ use anyhow::{Context, bail};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  demo    install what is needed, build, and show a shop under Gunicorn and a Rust service
-  test    install what is needed and run all tests
-  check   what a change must pass besides: format, clippy, documentation
-  bench   what a logging call costs, a handler and a terminal, beside their peers
-  tidy    the rules of the house: arrows between crates, head comments, paths in documents";
+  demo      install what is needed, build, and show a shop under Gunicorn and a Rust service
+  test      install what is needed and run all tests
+  check     what a change must pass besides: format, clippy, documentation
+  bench     what a logging call costs, a handler and a terminal, beside their peers
+  pictures  draw the terminal's pictures in docs/pictures anew, from a real run
+  tidy      the rules of the house: arrows between crates, head comments, paths in documents";
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         "check" => check(),
         "tidy" => tidy::tidy(),
         "bench" => bench(),
+        "pictures" => pictures(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -86,6 +88,20 @@ fn bench_terminal() -> anyhow::Result<()> {
     run(cargo().args(peer).arg("fblog@4.17.0"))?;
     run(cargo().args(["build", "--release", "--bin", "logsub"]))?;
     run(Command::new(setup::venv_python()).arg("bench/terminal.py"))
+}
+
+/// What README shows of the terminal.
+fn pictures() -> anyhow::Result<()> {
+    setup::install()?;
+    run(cargo().args(["build", "--workspace", "--bins"]))?;
+    run(cargo().args([
+        "run",
+        "--quiet",
+        "-p",
+        "logbus-tests",
+        "--example",
+        "pictures",
+    ]))
 }
 
 fn check() -> anyhow::Result<()> {
