@@ -149,6 +149,15 @@ impl Dispatcher {
         self.hand_over(routed, &sets);
     }
 
+    /// Says to every handler that everything up to this number has been dispatched; `false` where
+    /// there is no handler.
+    pub fn mark(&self, number: u64) -> bool {
+        for outlet in &self.outlets {
+            outlet.mark(number);
+        }
+        !self.outlets.is_empty()
+    }
+
     /// Lets filters say what only time shows.
     pub fn tick(&mut self, now: u64) {
         let mut notices = Vec::new();

@@ -4,7 +4,9 @@
 //! told at the place where it is missing: the newest batch or, where the configuration says so,
 //! the oldest. A handler's level and filters are applied on its own thread, so that not even an
 //! expensive filter holds up anybody else. A handler is flushed when its stream pauses and at
-//! least once a second. To the record, `offered = written + filtered + skipped + failed` for every
+//! least once a second. For a durable subscription nothing is skipped: credit bounds what waits
+//! (`history/mod.rs`), a batch that fails is tried again, and the lane says what it has written
+//! safely. To the record, `offered = written + filtered + skipped + failed` for every
 //! lane. The next step is `handler/`.
 
 use std::borrow::Cow;
@@ -14,11 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
 use logbus_process as process;
 
 use crate::filter::Sieve;
 use crate::handler::{Fault, Handler, Say};
+use crate::history::progress::{Mark, Progress};
 use crate::item::{Batch, Item, Notice};
 
 /// Items that may wait for one handler when nothing else is said, the batch that it works on
@@ -28,6 +31,8 @@ pub const ROOM: usize = 65_536;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The least time between two complaints about one handler.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+/// How long a batch of a durable subscription rests that a handler could not write.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long all handlers together may take to write what is queued when the program ends.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -84,6 +89,8 @@ pub struct Lanes {
     lanes: Vec<Lane>,
     /// Of handlers that a later configuration no longer has.
     ended: Vec<HandlerReport>,
+    /// Where lanes say how far they are, for a durable subscription.
+    progress: Option<Arc<Progress>>,
     say: Say,
 }
 
@@ -129,6 +136,8 @@ struct Shared {
 struct Load {
     skipped: u64,
     batch: Batch,
+    /// Everything up to this number of `history/progress.rs` came with it or before it.
+    number: Option<u64>,
 }
 
 impl Lanes {
@@ -137,7 +146,16 @@ impl Lanes {
         Self {
             lanes: Vec::new(),
             ended: Vec::new(),
+            progress: None,
             say: say.clone(),
+        }
+    }
+
+    /// Lanes that skip nothing, and say there what they have written safely.
+    pub fn accountable_to(self, progress: Arc<Progress>) -> Self {
+        Self {
+            progress: Some(progress),
+            ..self
         }
     }
 
@@ -148,7 +166,8 @@ impl Lanes {
         config: Config,
         after: Option<Receiver<Infallible>>,
     ) -> std::io::Result<Outlet> {
-        let lane = Lane::start(config, self.say.clone(), after)?;
+        let mark = self.progress.as_ref().map(Progress::join);
+        let lane = Lane::start(config, self.say.clone(), after, mark)?;
         let outlet = lane.outlet.clone();
         self.lanes.push(lane);
         Ok(outlet)
@@ -227,13 +246,19 @@ impl Lane {
         config: Config,
         say: Say,
         after: Option<Receiver<Infallible>>,
+        mark: Option<Mark>,
     ) -> std::io::Result<Self> {
         let (queue, loads) = unbounded();
         let (over_in, over) = bounded(0);
         let name: Arc<str> = config.handler.name().into();
         let outlet = Outlet {
             name: name.clone(),
-            room: config.room,
+            // What waits for a durable subscription's lanes is bounded by credit.
+            room: if mark.is_some() {
+                usize::MAX
+            } else {
+                config.room
+            },
             overflow: config.overflow,
             queue,
             oldest: loads.clone(),
@@ -246,6 +271,9 @@ impl Lane {
             shared: outlet.shared.clone(),
             say,
             complained: HashMap::new(),
+            mark,
+            number: 0,
+            is_short: false,
             _over: over_in,
         };
         std::thread::Builder::new()
@@ -285,10 +313,28 @@ impl Outlet {
         }
         shared.waiting.fetch_add(batch.len(), Ordering::Relaxed);
         let skipped = shared.untold.swap(0, Ordering::Acquire);
-        let batch = batch.clone();
-        if self.queue.send(Load { skipped, batch }).is_err() {
+        self.send(Load {
+            skipped,
+            batch: batch.clone(),
+            number: None,
+        });
+    }
+
+    /// Says that everything up to this number has been handed over.
+    pub fn mark(&self, number: u64) {
+        if !self.has_ended() {
+            self.send(Load {
+                skipped: 0,
+                batch: Batch::default(),
+                number: Some(number),
+            });
+        }
+    }
+
+    fn send(&self, load: Load) {
+        if self.queue.send(load).is_err() {
             // The thread panicked, and has said so.
-            shared.ended.store(true, Ordering::Relaxed);
+            self.shared.ended.store(true, Ordering::Relaxed);
         }
     }
 
@@ -311,7 +357,7 @@ impl Outlet {
     fn has_room(&self, more: usize) -> bool {
         loop {
             let waiting = self.shared.waiting.load(Ordering::Acquire);
-            if waiting == 0 || waiting + more <= self.room {
+            if waiting == 0 || waiting.saturating_add(more) <= self.room {
                 return true;
             }
             if self.overflow == Overflow::DiscardNewest || !self.discard_oldest() {
@@ -384,6 +430,12 @@ struct Runner {
     say: Say,
     /// When each kind of error was last complained about.
     complained: HashMap<std::io::ErrorKind, Instant>,
+    /// Of a durable subscription: where to say what is written safely.
+    mark: Option<Mark>,
+    /// The last number that was handed over.
+    number: u64,
+    /// Whether the handler had to drop something, so that what came with it cannot be done.
+    is_short: bool,
     /// Dropped last of all, also when the handler panics.
     _over: Sender<Infallible>,
 }
@@ -406,14 +458,19 @@ impl Runner {
             }
             if is_pause || self.until_flush(flushed).is_zero() {
                 self.tick(process::now());
-                self.call(|handler| handler.flush());
+                if self.call(|handler| handler.flush()) {
+                    self.settle();
+                }
                 flushed = Instant::now();
             }
         }
         self.tell_what_was_skipped();
         self.tick(u64::MAX);
         let result = self.handler.close();
-        self.judge(result);
+        if self.judge(result) {
+            self.settle();
+        }
+        self.leave();
         // These were taken for written when they were taken in.
         let (dropped, held_back) = (self.handler.dropped(), self.handler.held_back());
         self.shared.filtered.fetch_add(held_back, Ordering::Release);
@@ -438,13 +495,61 @@ impl Runner {
         }
         let (batch, filtered) = sifted(&mut self.sieve, &load.batch);
         self.shared.filtered.fetch_add(filtered, Ordering::Release);
-        if batch.is_empty() || self.call(|handler| handler.emit(&batch)) {
+        if batch.is_empty() || self.emit(&batch) {
             self.shared
                 .written
                 .fetch_add(records(&batch), Ordering::Release);
         }
         let length = load.batch.len();
         self.shared.waiting.fetch_sub(length, Ordering::Release);
+        if !self.handler.has_left_some() {
+            self.number = load.number.unwrap_or(self.number);
+        }
+    }
+
+    /// Has the handler take a batch in; of a durable subscription as often as it takes.
+    fn emit(&mut self, batch: &[Item]) -> bool {
+        while !self.call(|handler| handler.emit(batch)) {
+            if self.mark.is_none() || self.shared.ended.load(Ordering::Relaxed) {
+                return false;
+            }
+            // Nothing is ever sent: this waits.
+            let _rested = never::<Infallible>().recv_timeout(TRY_AGAIN);
+        }
+        true
+    }
+
+    /// Says what is written safely.
+    fn settle(&mut self) {
+        let Some(mark) = &self.mark else { return };
+        if mark.reached() >= self.number || self.is_short {
+            return;
+        }
+        if self.handler.dropped() > 0 {
+            self.is_short = true;
+            return (self.say)(&format!(
+                "{}: records could not be kept; they and what follows come again at the next start",
+                self.name
+            ));
+        }
+        let secured = self.handler.secure();
+        let is_secure = matches!(secured, Ok(true));
+        if self.judge(secured.map(drop))
+            && is_secure
+            && let Some(mark) = &mut self.mark
+        {
+            mark.reach(self.number);
+        }
+    }
+
+    /// Holds nothing up any more, unless something is missing: who has closed a pipe misses nothing.
+    fn leave(&mut self) {
+        let has_ended = self.shared.ended.load(Ordering::Relaxed);
+        if let Some(mark) = self.mark.take()
+            && (has_ended || mark.reached() >= self.number)
+        {
+            mark.leave();
+        }
     }
 
     /// Where nothing waits any more, what was skipped is missing at just this place.
@@ -481,7 +586,10 @@ impl Runner {
     fn judge(&mut self, result: Result<(), Fault>) -> bool {
         match result {
             Ok(()) => return true,
-            Err(Fault::Ended) => self.shared.ended.store(true, Ordering::Relaxed),
+            Err(Fault::Ended) => {
+                self.shared.ended.store(true, Ordering::Relaxed);
+                self.leave();
+            }
             Err(Fault::Io(error)) => self.complain(&error),
             Err(Fault::Partly(error)) => {
                 self.complain(&error);

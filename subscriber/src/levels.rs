@@ -63,6 +63,12 @@ impl Levels {
         level.is_none() || level >= self.least_for(delivered)
     }
 
+    /// The least level of a record that may be let in; none where every level may.
+    pub fn least(&self) -> Option<Level> {
+        let parts = self.parts.iter().map(|part| part.least);
+        parts.chain([self.least?]).min()
+    }
+
     /// The texts that say the same.
     pub fn to_args(&self) -> Vec<String> {
         let least = self.least.map(written);

@@ -16,6 +16,8 @@ use logbus_subscriber::cli::{Cli, Command};
 use logbus_subscriber::config::Config;
 use logbus_subscriber::config::watch::Watch;
 use logbus_subscriber::handler::Say;
+use logbus_subscriber::history::History;
+use logbus_subscriber::history::wanted::Wanted;
 use logbus_subscriber::pipeline::{self, Event, Pipeline};
 use logbus_subscriber::view::config::Surroundings;
 use logbus_subscriber::{config, decode, manual, stats, view};
@@ -49,15 +51,17 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => return fail(problems.line(), Failure::WrongUsage),
     };
-    let view = match View::resolve(&cli, config.has_handlers) {
-        Ok(view) => view,
-        Err(problem) => return fail(problem, Failure::WrongUsage),
+    let view = View::resolve(&cli, config.has_handlers);
+    let wanted = Wanted::resolve(&cli, &config.settings, logbus_process::now());
+    let (view, wanted) = match (view, wanted) {
+        (Ok(view), Ok(wanted)) => (view, wanted),
+        (Err(problem), _) | (_, Err(problem)) => return fail(problem, Failure::WrongUsage),
     };
     if cli.print_config {
         print!("{}", config::print::yaml(&config.tree));
         return ExitCode::SUCCESS;
     }
-    match run(&cli, config, view) {
+    match run(&cli, config, view, wanted) {
         Ok(None) => ExitCode::SUCCESS,
         Ok(Some(failure)) => ExitCode::from(failure as u8),
         Err(error) => fail(format!("{error:#}"), Failure::CouldNotStart),
@@ -87,7 +91,12 @@ impl View {
     }
 }
 
-fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>> {
+fn run(
+    cli: &Cli,
+    config: Config,
+    view: View,
+    wanted: Option<Wanted>,
+) -> anyhow::Result<Option<Failure>> {
     let say: Say = Arc::new(|line| eprintln!("logsub: {line}"));
     for warning in &config.warnings {
         say(&warning.to_string());
@@ -105,11 +114,20 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
         max_message: settings.max_message,
         rejects,
     };
+    let history = wanted.map(History::connect).transpose()?.flatten();
+    if let Some(history) = &history {
+        say(&history.describe());
+    }
+    let is_durable = history.as_ref().is_some_and(|of| of.wanted().is_durable());
     let mut watch = Watch::new(&config.files);
     let (events, received) = pipeline::events();
     let mut plan = config.plan;
     let has_view = view.config.is_some();
-    if let Some(config) = view.config {
+    if let Some(mut config) = view.config {
+        if is_durable {
+            // The journal has an order, and what waits for others could not be done.
+            config.reorder = 0;
+        }
         plan.attach(view::NAME, view::open(config, events.clone()));
     }
     let mut pipeline = Pipeline::start(
@@ -117,16 +135,21 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
         decoding,
         plan,
         settings.verbose,
+        history,
         (events, received),
         &say,
     )?;
     let deadline = view.timeout.map(|timeout| Instant::now() + timeout);
-    let mut is_late = false;
+    let (mut is_late, mut is_refused) = (false, false);
     loop {
         let longest = if cli.watch { WATCH_EVERY } else { FOREVER };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match pipeline.wait(longest.min(left.unwrap_or(FOREVER))) {
             Event::End => break,
+            Event::Refused => {
+                is_refused = true;
+                break;
+            }
             Event::Hangup => {
                 reload(cli, &mut pipeline, has_view, &say);
                 pipeline.reopen();
@@ -149,6 +172,7 @@ fn run(cli: &Cli, config: Config, view: View) -> anyhow::Result<Option<Failure>>
         say(&stats::fine(&summary));
     }
     Ok(match (is_late, loss) {
+        _ if is_refused => Some(Failure::CouldNotStart),
         (_, Some(_)) if cli.view.fail_on_loss => Some(Failure::Loss),
         (true, _) => Some(Failure::Timeout),
         (false, _) => None,

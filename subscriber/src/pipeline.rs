@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use logbus_broker::{Taker, tap};
+use logbus_broker::tap;
 use logbus_process as process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -20,8 +20,11 @@ use crate::config::plan::Plan;
 use crate::decode::{self, Decoder, Summary};
 use crate::dispatch::{Dispatcher, Undelivered};
 use crate::handler::Say;
+use crate::history::intake::{Intake, SETTLING, Taken};
+use crate::history::progress::Progress;
+use crate::history::{History, Running};
 use crate::install::{Installation, Installed, install};
-use crate::item::Item;
+use crate::item::{Item, Notice};
 use crate::lane::{HandlerReport, Lanes};
 use crate::receive::{BATCH, Receiving};
 
@@ -43,11 +46,18 @@ impl Events {
     pub fn end(&self) {
         let _told = self.0.try_send(Event::End);
     }
+
+    /// Asks for the end because the bus refuses what is wanted.
+    pub fn refuse(&self) {
+        let _told = self.0.try_send(Event::Refused);
+    }
 }
 
 /// All stages, running.
 pub struct Pipeline {
-    receiving: Receiving,
+    /// Of the live bus, where that is wanted.
+    receiving: Option<Receiving>,
+    history: Option<Running>,
     decoding: JoinHandle<Outcome>,
     events: Receiver<Event>,
     next: Arc<Next>,
@@ -65,6 +75,8 @@ pub type Outcome = (Summary, Undelivered);
 pub enum Event {
     /// It should end: a signal asked for that, or every handler has ended.
     End,
+    /// The bus refuses what is wanted, and that has been said.
+    Refused,
     /// SIGHUP: files should be opened anew, and the configuration read again.
     Hangup,
     /// Nothing happened in the time given.
@@ -79,23 +91,65 @@ struct Next {
 }
 
 impl Pipeline {
-    /// Starts every stage, the last one first.
+    /// Starts every stage, the last one first; the journal, where it is read, when the live bus is
+    /// connected.
     pub fn start(
         entrances: &Entrances,
         config: decode::Config,
         plan: Plan,
         verbose: bool,
+        history: Option<History>,
         (events_in, events): (Events, Receiver<Event>),
         say: &Say,
     ) -> anyhow::Result<Self> {
+        let is_durable = history.as_ref().is_some_and(|of| of.wanted().is_durable());
+        let is_shared = history.as_ref().is_some_and(|of| of.wanted().request.share);
+        let is_live = history.as_ref().is_none_or(|of| of.wanted().is_live_next);
+        let progress = history.as_ref().map(History::progress);
         let mut lanes = Lanes::new(say);
+        if let (Some(progress), true) = (&progress, is_durable) {
+            lanes = lanes.accountable_to(progress.clone());
+        }
         let (installation, _) = install(plan, verbose, &[], &mut lanes, say)?;
         let (tap, taker) = tap(&config.topics);
         let next = Arc::<Next>::default();
         watch_signals(events_in.0.clone())?;
+        let attached = process::now();
+        let receiving = match is_live {
+            true => {
+                let say = say.clone();
+                Some(Receiving::start(entrances, tap, move |line: &str| {
+                    say(line)
+                })?)
+            }
+            false => None,
+        };
+        let (intake, history) = match history {
+            Some(history) => {
+                // The bus of this machine has confirmed the subscription; others confirm nothing.
+                let is_confirmed = entrances.own.is_empty();
+                let settling = if is_confirmed {
+                    Duration::ZERO
+                } else {
+                    SETTLING
+                };
+                let events = events_in.clone();
+                let refused = Box::new(move || events.refuse());
+                let settled = Instant::now() + settling;
+                let (intake, running) = Intake::journal(taker, history, settled, say, refused)?;
+                (intake, Some(running))
+            }
+            None => (Intake::live(taker), None),
+        };
         let stage = Stage {
-            decoder: Decoder::new(config, process::now()),
-            taker,
+            decoder: match is_shared {
+                true => Decoder::of_a_share(config, attached),
+                false => Decoder::new(config, attached),
+            },
+            intake,
+            progress,
+            is_durable,
+            number: None,
             dispatcher: installation.dispatcher,
             events: events_in,
             next: next.clone(),
@@ -104,10 +158,9 @@ impl Pipeline {
             .name("logsub-decode".to_owned())
             .spawn(move || stage.run())
             .context("cannot start a thread")?;
-        let say_more = say.clone();
-        let receiving = Receiving::start(entrances, tap, move |line: &str| say_more(line))?;
         Ok(Self {
             receiving,
+            history,
             decoding,
             events,
             next,
@@ -160,12 +213,21 @@ impl Pipeline {
 
     /// Ends the stages in the order in which records flow.
     pub fn close(self) -> (Outcome, Vec<HandlerReport>) {
-        self.receiving.stop();
+        if let Some(receiving) = self.receiving {
+            receiving.stop();
+        }
+        if let Some(history) = &self.history {
+            history.stop();
+        }
         // The panic has been printed.
         let outcome = self.decoding.join().unwrap_or_default();
         // A tree that nobody took has outlets, too.
         drop(self.next.lock().take());
-        (outcome, self.lanes.close())
+        let reports = self.lanes.close();
+        if let Some(history) = self.history {
+            history.finish();
+        }
+        (outcome, reports)
     }
 }
 
@@ -211,7 +273,13 @@ fn watch_signals(events: Sender<Event>) -> anyhow::Result<()> {
 /// The decoding thread: takes messages, and hands what they say to the dispatcher.
 struct Stage {
     decoder: Decoder,
-    taker: Taker,
+    intake: Intake,
+    /// Where to say how far this is, while a journal is read.
+    progress: Option<Arc<Progress>>,
+    /// Whether the handlers say that.
+    is_durable: bool,
+    /// The last entry of the journal that was taken, if that was not said yet.
+    number: Option<u64>,
     dispatcher: Dispatcher,
     events: Events,
     next: Arc<Next>,
@@ -225,7 +293,7 @@ impl Stage {
             let is_open = self.fill(&mut items, next_tick);
             self.take_over();
             if Instant::now() >= next_tick || !is_open {
-                self.decoder.tick(process::now(), &mut items);
+                self.decoder.tick(self.intake.now(), &mut items);
                 self.dispatcher
                     .tick(if is_open { process::now() } else { u64::MAX });
                 next_tick = Instant::now() + TICK;
@@ -242,20 +310,46 @@ impl Stage {
     fn fill(&mut self, items: &mut Vec<Item>, deadline: Instant) -> bool {
         let mut longest = deadline.saturating_duration_since(Instant::now());
         while items.len() < BATCH {
-            match self.taker.take(longest) {
-                Ok(inbound) => {
-                    self.decoder.message(&inbound, process::now(), items);
-                }
+            match self.intake.take(longest) {
+                Ok(taken) => self.decode(taken, items),
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
+            if self.is_durable && self.number.is_some() {
+                // What is done is said entry by entry.
+                break;
+            }
             longest = Duration::ZERO;
         }
-        let overflow = self.taker.overflow();
+        let overflow = self.intake.overflow();
         if overflow > 0 {
             self.decoder.overflow(overflow, items);
         }
         true
+    }
+
+    fn decode(&mut self, taken: Taken, items: &mut Vec<Item>) {
+        match taken {
+            Taken::Live(inbound) => self.decoder.message(&inbound, process::now(), items),
+            Taken::Entry(entry) => {
+                self.decoder.entry(&entry.inbound, entry.received, items);
+                self.number = Some(entry.number);
+            }
+            Taken::Gone(gone) => self.decoder.gone(gone, items),
+            Taken::CaughtUp(offset) => items.push(Item::Notice(Notice::CaughtUp { offset })),
+            Taken::End => self.events.end(),
+        }
+    }
+
+    /// Says how far this is, now that it was dispatched.
+    fn tell_progress(&mut self) {
+        let (Some(number), Some(progress)) = (self.number.take(), &self.progress) else {
+            return;
+        };
+        progress.issue(number);
+        if !(self.is_durable && self.dispatcher.mark(number)) {
+            progress.pass(number);
+        }
     }
 
     /// Goes on with the next tree of loggers, when there is one.
@@ -264,6 +358,9 @@ impl Stage {
             self.dispatcher.tick(u64::MAX);
             next.succeed(&self.dispatcher);
             self.dispatcher = next;
+            if let (Some(progress), true) = (&self.progress, self.is_durable) {
+                self.dispatcher.mark(progress.issued());
+            }
         }
     }
 
@@ -272,8 +369,12 @@ impl Stage {
             self.dispatcher
                 .dispatch(std::mem::take(items), process::now());
         }
+        self.tell_progress();
         if self.dispatcher.has_ended() {
             self.events.end();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

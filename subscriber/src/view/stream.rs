@@ -50,6 +50,8 @@ pub struct Stream {
     /// Of those: asked for.
     asked_for: u64,
     is_done: bool,
+    /// Whether records came after that.
+    has_left_some: bool,
     done: Done,
 }
 
@@ -110,6 +112,7 @@ impl Stream {
             taken: 0,
             asked_for: 0,
             is_done: false,
+            has_left_some: false,
             done,
         }
     }
@@ -146,7 +149,8 @@ impl Stream {
             .release(until, |item, is_late| due.push((item, is_late)));
         for (item, is_late) in due {
             if self.is_done {
-                break;
+                self.has_left_some |= matches!(item, Item::Record(_));
+                continue;
             }
             match item {
                 Item::Record(delivered) => self.record(delivered, is_late),
@@ -206,6 +210,13 @@ impl Writer {
         let Some((most, last)) = &mut self.tail else {
             return self.put(shown, now);
         };
+        if matches!(shown, Shown::Notice(Notice::CaughtUp { .. })) {
+            // Those were the last ones of the journal; what is live is shown as it comes.
+            for shown in self.tail.take().into_iter().flat_map(|(_, last)| last) {
+                self.put(shown, now);
+            }
+            return self.put(shown, now);
+        }
         last.push_back(shown);
         let is_record = |shown: &Shown| matches!(shown, Shown::Record(..));
         if last.iter().filter(|shown| is_record(shown)).count() > *most {
@@ -303,6 +314,19 @@ impl Handler for Stream {
 
     fn flush(&mut self) -> Result<(), Fault> {
         self.release(self.now())
+    }
+
+    fn secure(&mut self) -> Result<bool, Fault> {
+        let has_tail = self
+            .writer
+            .tail
+            .as_ref()
+            .is_some_and(|(_, last)| !last.is_empty());
+        Ok(self.window.next_due().is_none() && !has_tail)
+    }
+
+    fn has_left_some(&self) -> bool {
+        self.has_left_some
     }
 
     fn due(&self) -> Option<Instant> {

@@ -148,6 +148,7 @@ impl LogFile {
         if metadata.nlink() > 0 {
             // What fails here is tried again below.
             drop(self.write());
+            self.sync_what_goes();
         }
         self.open_file(false)?;
         if self.file.as_ref().map(identity).transpose()? != Some(old) {
@@ -162,6 +163,24 @@ impl LogFile {
         self.dropped += self.backlog.abandon();
         self.compressor.wait();
         result
+    }
+
+    /// Whether everything that was taken in is on disk; what is in the file is synced.
+    pub(super) fn secure(&mut self) -> io::Result<bool> {
+        if let Some(file) = &self.file {
+            match file.sync_data() {
+                // A pipe or a device has no disk behind it.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                synced => synced.map_err(|error| self.named(error))?,
+            }
+        }
+        Ok(self.is_clean())
+    }
+
+    /// Syncs a file that will not be asked again.
+    pub(super) fn sync_what_goes(&self) {
+        // What fails here failed in writing, or cannot be helped.
+        drop(self.file.as_ref().map(File::sync_data));
     }
 
     /// Records that were dropped.
@@ -246,6 +265,7 @@ impl LogFile {
         if let Some(schedule) = &rotation.schedule {
             self.due = Some(schedule.next(now));
         }
+        self.sync_what_goes();
         self.file = None;
         if !settings.is_delayed {
             self.open_file(false)?;
