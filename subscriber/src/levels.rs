@@ -172,6 +172,14 @@ mod tests {
     }
 
     #[test]
+    fn what_some_part_may_let_in_everything_must_be_asked_for() {
+        let least = |texts: &[&str]| levels(texts).least();
+        assert_eq!(least(&["warning", "myapp.db=debug"]), Some(Level::DEBUG));
+        assert_eq!(least(&["warning", "myapp.db=error"]), Some(Level::WARNING));
+        assert_eq!(least(&["myapp.db=error"]), None);
+    }
+
+    #[test]
     fn a_logger_means_those_below_it_and_no_other() {
         let texts = ["warning", "myapp.db=debug"];
         for (logger, expected) in [

@@ -31,11 +31,14 @@ const GREETING: Duration = Duration::from_secs(5);
 const PROBE: Duration = Duration::from_millis(300);
 /// How long the broker may take, at the end, to note what is done.
 const NOTING: Duration = Duration::from_secs(2);
-/// What is in hand at most.
+/// What is in hand at most. A socket that holds 1000 messages for each peer, and hears of what was
+/// taken when half of them were, always has room for so many.
 const LIMITS: Limits = Limits {
-    entries: 1024,
+    entries: ENTRIES,
     bytes: 8 << 20,
 };
+/// Entries in hand at most.
+const ENTRIES: u32 = 500;
 /// Messages taken before orders are looked at again.
 const TURN: usize = 256;
 

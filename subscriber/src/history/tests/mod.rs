@@ -120,18 +120,18 @@ fn a_read_ends_where_it_should() {
 fn nothing_more_comes_than_may_be_in_hand() {
     let board = Board::new((0..5000).map(|at| message("a", at, &["x"])));
     let mut reader = Reader::new(&board, follow());
-    board.wait_for(|state| state.sent == 1024);
+    board.wait_for(|state| state.sent == 500);
     let mut last = 0;
-    for _ in 0..600 {
+    for _ in 0..300 {
         if let Taken::Entry(entry) = reader.take() {
             last = entry.number;
         }
     }
     // Taking alone gives no credit: they are not done.
     pause(50);
-    assert_eq!(board.look(|state| state.sent), 1024);
+    assert_eq!(board.look(|state| state.sent), 500);
     reader.progress.pass(last);
-    board.wait_for(|state| state.sent == 1624);
+    board.wait_for(|state| state.sent == 800);
 }
 
 #[test]
