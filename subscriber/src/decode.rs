@@ -42,6 +42,7 @@ pub struct Decoder {
     foreign: u64,
     overflow: u64,
     gone: u64,
+    again: u64,
     notices: Vec<ledger::Notice>,
 }
 
@@ -71,6 +72,8 @@ pub struct Summary {
     pub overflow: u64,
     /// Records that the journal no longer had, of all topics.
     pub gone: u64,
+    /// Messages of the journal that were handed out before, and may have been handled.
+    pub again: u64,
 }
 
 impl Decoder {
@@ -83,6 +86,7 @@ impl Decoder {
             foreign: 0,
             overflow: 0,
             gone: 0,
+            again: 0,
             notices: Vec::new(),
         }
     }
@@ -118,6 +122,11 @@ impl Decoder {
                 .records(&topic, &header, received, &mut self.notices);
             self.pass_notices(out);
         }
+    }
+
+    /// Counts a message that was handed out before.
+    pub fn again(&mut self) {
+        self.again += 1;
     }
 
     /// Says that entries of the journal are gone.
@@ -163,6 +172,7 @@ impl Decoder {
             foreign: self.foreign,
             overflow: self.overflow,
             gone: self.gone,
+            again: self.again,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A handler's lane: its bounded queue, and the thread that works it off.
 //!
-//! Nobody waits who offers a batch to a lane. What a slow handler has no room for is counted, and
+//! Nobody waits who offers a batch to a lane, unless it comes from a journal. What a slow handler has no room for is counted, and
 //! told at the place where it is missing: the newest batch or, where the configuration says so,
 //! the oldest. A handler's level and filters are applied on its own thread, so that not even an
 //! expensive filter holds up anybody else. A handler is flushed when its stream pauses and at
@@ -31,6 +31,8 @@ pub const ROOM: usize = 65_536;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The least time between two complaints about one handler.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether a lane has room that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How long a batch of a durable subscription rests that a handler could not write.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long all handlers together may take to write what is queued when the program ends.
@@ -320,6 +322,29 @@ impl Outlet {
         });
     }
 
+    /// The same when there is room for it, or when there is no more time for that: what comes from a
+    /// journal need not be skipped, because the rest of it waits there.
+    pub fn offer_patiently(&self, batch: &Batch, is_urgent: &AtomicBool) {
+        let has_room = || {
+            let waiting = self.shared.waiting.load(Ordering::Acquire);
+            waiting == 0 || waiting.saturating_add(batch.len()) <= self.room
+        };
+        self.wait_until(has_room, is_urgent);
+        self.offer(batch);
+    }
+
+    /// Waits until the handler has taken everything, or there is no more time for that.
+    pub fn wait_until_idle(&self, is_urgent: &AtomicBool) {
+        self.wait_until(|| self.is_idle(), is_urgent);
+    }
+
+    fn wait_until(&self, is_so: impl Fn() -> bool, is_urgent: &AtomicBool) {
+        while !is_so() && !self.has_ended() && !is_urgent.load(Ordering::Relaxed) {
+            // Nothing is ever sent: this waits.
+            let _rested = never::<Infallible>().recv_timeout(LOOK_EVERY);
+        }
+    }
+
     /// Says that everything up to this number has been handed over.
     pub fn mark(&self, number: u64) {
         if !self.has_ended() {
@@ -344,7 +369,6 @@ impl Outlet {
     }
 
     /// Whether nothing waits, and the handler has nothing in its hands.
-    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.shared.waiting.load(Ordering::Acquire) == 0
     }

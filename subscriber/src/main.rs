@@ -84,7 +84,7 @@ impl View {
         let config = view::config::Config::resolve(cli, &Surroundings::of_process())?;
         let is_shown = is_asked_for || !(cli.no_console || has_handlers);
         Ok(Self {
-            is_waiting: config.goal.is_set(),
+            is_waiting: config.goal.is_set() || args.until.is_some(),
             config: is_shown.then_some(config),
             timeout,
         })

@@ -58,6 +58,8 @@ pub struct Pipeline {
     /// Of the live bus, where that is wanted.
     receiving: Option<Receiving>,
     history: Option<Running>,
+    /// Set when handlers are no longer waited for.
+    is_closing: Arc<AtomicBool>,
     decoding: JoinHandle<Outcome>,
     events: Receiver<Event>,
     next: Arc<Next>,
@@ -141,6 +143,7 @@ impl Pipeline {
             }
             None => (Intake::live(taker), None),
         };
+        let is_closing = Arc::<AtomicBool>::default();
         let stage = Stage {
             decoder: match is_shared {
                 true => Decoder::of_a_share(config, attached),
@@ -150,6 +153,8 @@ impl Pipeline {
             progress,
             is_durable,
             number: None,
+            is_at_end: false,
+            is_closing: is_closing.clone(),
             dispatcher: installation.dispatcher,
             events: events_in,
             next: next.clone(),
@@ -161,6 +166,7 @@ impl Pipeline {
         Ok(Self {
             receiving,
             history,
+            is_closing,
             decoding,
             events,
             next,
@@ -213,6 +219,7 @@ impl Pipeline {
 
     /// Ends the stages in the order in which records flow.
     pub fn close(self) -> (Outcome, Vec<HandlerReport>) {
+        self.is_closing.store(true, Ordering::Relaxed);
         if let Some(receiving) = self.receiving {
             receiving.stop();
         }
@@ -280,6 +287,9 @@ struct Stage {
     is_durable: bool,
     /// The last entry of the journal that was taken, if that was not said yet.
     number: Option<u64>,
+    /// Whether nothing more comes.
+    is_at_end: bool,
+    is_closing: Arc<AtomicBool>,
     dispatcher: Dispatcher,
     events: Events,
     next: Arc<Next>,
@@ -315,8 +325,8 @@ impl Stage {
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
-            if self.is_durable && self.number.is_some() {
-                // What is done is said entry by entry.
+            // What is done is said entry by entry.
+            if self.is_at_end || self.is_durable && self.number.is_some() {
                 break;
             }
             longest = Duration::ZERO;
@@ -334,10 +344,13 @@ impl Stage {
             Taken::Entry(entry) => {
                 self.decoder.entry(&entry.inbound, entry.received, items);
                 self.number = Some(entry.number);
+                if entry.again {
+                    self.decoder.again();
+                }
             }
             Taken::Gone(gone) => self.decoder.gone(gone, items),
             Taken::CaughtUp(offset) => items.push(Item::Notice(Notice::CaughtUp { offset })),
-            Taken::End => self.events.end(),
+            Taken::End => self.is_at_end = true,
         }
     }
 
@@ -365,11 +378,18 @@ impl Stage {
     }
 
     fn hand_on(&mut self, items: &mut Vec<Item>) {
+        let patience = self.intake.is_behind().then_some(&self.is_closing);
+        self.dispatcher.set_patience(patience);
         if !items.is_empty() {
             self.dispatcher
                 .dispatch(std::mem::take(items), process::now());
         }
         self.tell_progress();
+        if std::mem::take(&mut self.is_at_end) {
+            // Whoever reads to the end reads all of it, however long that takes.
+            self.dispatcher.wait_until_idle(&self.is_closing);
+            self.events.end();
+        }
         if self.dispatcher.has_ended() {
             self.events.end();
         }

@@ -62,6 +62,12 @@ pub fn table(summary: &Summary, undelivered: Undelivered, handlers: &[HandlerRep
             summary.overflow
         ));
     }
+    if summary.again > 0 {
+        line(format_args!(
+            "{} messages of the journal that were handed out before",
+            summary.again
+        ));
+    }
     if summary.gone > 0 {
         line(format_args!(
             "{} records gone from the journal",

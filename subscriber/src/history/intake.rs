@@ -23,6 +23,8 @@ pub const SETTLING: Duration = Duration::from_secs(1);
 pub struct Intake {
     taker: Taker,
     journal: Option<Journal>,
+    /// Whether there is more than has come up to now: in the journal, or since in the tap.
+    is_behind: bool,
 }
 
 struct Journal {
@@ -61,6 +63,7 @@ impl Intake {
         Self {
             taker,
             journal: None,
+            is_behind: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl Intake {
         let intake = Self {
             taker,
             journal: Some(journal),
+            is_behind: true,
         };
         Ok((intake, running))
     }
@@ -96,7 +100,9 @@ impl Intake {
     /// nothing can come any more.
     pub fn take(&mut self, longest: Duration) -> Result<Taken, RecvTimeoutError> {
         let Some(journal) = &mut self.journal else {
-            return self.taker.take(longest).map(Taken::Live);
+            let taken = self.taker.take(longest);
+            self.is_behind &= taken.is_ok();
+            return taken.map(Taken::Live);
         };
         let told = match journal.told.recv_timeout(longest) {
             Err(RecvTimeoutError::Timeout) if journal.is_past() => {
@@ -129,6 +135,12 @@ impl Intake {
             None => self.taker.overflow(),
             Some(_) => 0,
         }
+    }
+
+    /// Whether handlers are worth waiting for: what comes is in the journal, or has waited in the
+    /// tap while that was read.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     /// What time it is for what is taken now: while the journal is read, the journal's.

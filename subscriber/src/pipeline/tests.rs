@@ -19,6 +19,7 @@ struct Late {
     is_safe: Arc<AtomicBool>,
     /// Calls of `emit` that fail first.
     faults: Arc<AtomicUsize>,
+    is_slow: bool,
 }
 
 impl Late {
@@ -28,6 +29,7 @@ impl Late {
             taken: Arc::default(),
             is_safe: Arc::new(AtomicBool::new(is_safe)),
             faults: Arc::default(),
+            is_slow: false,
         }
     }
 
@@ -38,6 +40,7 @@ impl Late {
             taken: self.taken.clone(),
             is_safe: self.is_safe.clone(),
             faults: self.faults.clone(),
+            is_slow: false,
         }
     }
 
@@ -52,6 +55,9 @@ impl Handler for Late {
     }
 
     fn emit(&mut self, batch: &[Item]) -> Result<(), Fault> {
+        if self.is_slow {
+            pause(1);
+        }
         if self.faults.load(Ordering::Relaxed) > 0 {
             self.faults.fetch_sub(1, Ordering::Relaxed);
             return Err(Fault::Io(std::io::Error::other("no room")));
@@ -81,27 +87,39 @@ impl Handler for Late {
 /// Everything behind the sockets of a `logsub --durable audit`.
 struct Run {
     running: Running,
+    events: Receiver<Event>,
+    is_closing: Arc<AtomicBool>,
     decoding: JoinHandle<Outcome>,
     lanes: Lanes,
 }
 
 impl Run {
     fn start(board: &Board, handlers: Vec<Late>) -> Self {
+        let request = Read {
+            from: From::Begin,
+            follow: true,
+            name: Some("audit".to_owned()),
+            ..Read::default()
+        };
+        Self::of(board, request, handlers)
+    }
+
+    fn of(board: &Board, request: Read, handlers: Vec<Late>) -> Self {
+        let is_durable = request.name.is_some();
         let wanted = Wanted {
             endpoint: board.endpoint(),
-            request: Read {
-                from: From::Begin,
-                follow: true,
-                name: Some("audit".to_owned()),
-                ..Read::default()
-            },
+            request,
             is_optional: false,
             is_live_next: false,
         };
         let say: Say = Arc::new(|_| {});
         let history = History::connect(wanted).unwrap().unwrap();
         let progress = history.progress();
-        let mut lanes = Lanes::new(&say).accountable_to(progress.clone());
+        let (is_closing, (events_in, received)) = (Arc::<AtomicBool>::default(), events());
+        let mut lanes = Lanes::new(&say);
+        if is_durable {
+            lanes = lanes.accountable_to(progress.clone());
+        }
         let outlets = handlers.into_iter().map(|handler| {
             let boxed: Box<dyn Handler> = Box::new(handler);
             // Room for nothing: credit is the only bound.
@@ -126,21 +144,26 @@ impl Run {
             decoder: Decoder::new(config, process::now()),
             intake,
             progress: Some(progress),
-            is_durable: true,
+            is_durable,
             number: None,
+            is_at_end: false,
+            is_closing: is_closing.clone(),
             dispatcher,
-            events: events().0,
+            events: events_in,
             next: Arc::default(),
         };
         let decoding = std::thread::spawn(move || stage.run());
         Self {
             running,
+            events: received,
+            is_closing,
             decoding,
             lanes,
         }
     }
 
     fn close(self) -> (Outcome, Vec<HandlerReport>) {
+        self.is_closing.store(true, Ordering::Relaxed);
         self.running.stop();
         let outcome = self.decoding.join().unwrap();
         let reports = self.lanes.close();
@@ -193,6 +216,28 @@ fn a_handler_that_is_slow_makes_the_journal_wait_and_misses_nothing() {
         5000,
         "the end is noted, too"
     );
+}
+
+#[test]
+fn a_replay_is_read_to_its_end_by_the_slowest_handler() {
+    let board = journal(3000);
+    let request = Read {
+        from: From::Begin,
+        ..Read::default()
+    };
+    let slow = Late {
+        is_slow: true,
+        ..Late::new("slow", true)
+    };
+    let seen = slow.seen();
+    let run = Run::of(&board, request, vec![slow]);
+    assert_eq!(
+        run.events.recv_timeout(Duration::from_secs(60)),
+        Ok(Event::End)
+    );
+    assert_eq!(seen.count(), 3000);
+    let (_, reports) = run.close();
+    assert_eq!((reports[0].skipped, reports[0].written), (0, 3000));
 }
 
 #[test]

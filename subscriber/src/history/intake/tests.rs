@@ -46,6 +46,7 @@ impl Bench {
             intake: Intake {
                 taker,
                 journal: Some(journal),
+                is_behind: true,
             },
             decoder: Decoder::new(config, process::now()),
             told: told_in,
@@ -110,6 +111,7 @@ fn what_waits_is_handed_on_behind_the_journal() {
     bench.told.send(Told::Live(2)).unwrap();
     assert_eq!(bench.shown(), ["two"]);
     assert!(matches!(bench.orders.try_recv(), Ok(Order::Stop)));
+    assert!(!bench.intake.is_behind());
     bench.hear(&message("a", 3, &["three"]));
     assert_eq!(bench.shown(), ["three"]);
 }
