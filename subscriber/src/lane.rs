@@ -9,6 +9,8 @@
 //! safely. To the record, `offered = written + filtered + skipped + failed` for every
 //! lane. The next step is `handler/`.
 
+mod account;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,6 +21,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
 use logbus_process as process;
 
+use self::account::Account;
 use crate::filter::Sieve;
 use crate::handler::{Fault, Handler, Say};
 use crate::history::progress::{Mark, Progress};
@@ -273,9 +276,7 @@ impl Lane {
             shared: outlet.shared.clone(),
             say,
             complained: HashMap::new(),
-            mark,
-            number: 0,
-            is_short: false,
+            account: Account::new(mark),
             _over: over_in,
         };
         std::thread::Builder::new()
@@ -454,12 +455,7 @@ struct Runner {
     say: Say,
     /// When each kind of error was last complained about.
     complained: HashMap<std::io::ErrorKind, Instant>,
-    /// Of a durable subscription: where to say what is written safely.
-    mark: Option<Mark>,
-    /// The last number that was handed over.
-    number: u64,
-    /// Whether the handler had to drop something, so that what came with it cannot be done.
-    is_short: bool,
+    account: Account,
     /// Dropped last of all, also when the handler panics.
     _over: Sender<Infallible>,
 }
@@ -494,7 +490,7 @@ impl Runner {
         if self.judge(result) {
             self.settle();
         }
-        self.leave();
+        self.close_account();
         // These were taken for written when they were taken in.
         let (dropped, held_back) = (self.handler.dropped(), self.handler.held_back());
         self.shared.filtered.fetch_add(held_back, Ordering::Release);
@@ -526,15 +522,13 @@ impl Runner {
         }
         let length = load.batch.len();
         self.shared.waiting.fetch_sub(length, Ordering::Release);
-        if !self.handler.has_left_some() {
-            self.number = load.number.unwrap_or(self.number);
-        }
+        self.account.note(load.number, &*self.handler);
     }
 
     /// Has the handler take a batch in; of a durable subscription as often as it takes.
     fn emit(&mut self, batch: &[Item]) -> bool {
         while !self.call(|handler| handler.emit(batch)) {
-            if self.mark.is_none() || self.shared.ended.load(Ordering::Relaxed) {
+            if !self.account.is_open() || self.shared.ended.load(Ordering::Relaxed) {
                 return false;
             }
             // Nothing is ever sent: this waits.
@@ -545,35 +539,13 @@ impl Runner {
 
     /// Says what is written safely.
     fn settle(&mut self) {
-        let Some(mark) = &self.mark else { return };
-        if mark.reached() >= self.number || self.is_short {
-            return;
-        }
-        if self.handler.dropped() > 0 {
-            self.is_short = true;
-            return (self.say)(&format!(
-                "{}: records could not be kept; they and what follows come again at the next start",
-                self.name
-            ));
-        }
-        let secured = self.handler.secure();
-        let is_secure = matches!(secured, Ok(true));
-        if self.judge(secured.map(drop))
-            && is_secure
-            && let Some(mark) = &mut self.mark
-        {
-            mark.reach(self.number);
-        }
+        let result = self.account.settle(&mut *self.handler, &self.say);
+        self.judge(result);
     }
 
-    /// Holds nothing up any more, unless something is missing: who has closed a pipe misses nothing.
-    fn leave(&mut self) {
+    fn close_account(&mut self) {
         let has_ended = self.shared.ended.load(Ordering::Relaxed);
-        if let Some(mark) = self.mark.take()
-            && (has_ended || mark.reached() >= self.number)
-        {
-            mark.leave();
-        }
+        self.account.close(&*self.handler, has_ended);
     }
 
     /// Where nothing waits any more, what was skipped is missing at just this place.
@@ -612,7 +584,7 @@ impl Runner {
             Ok(()) => return true,
             Err(Fault::Ended) => {
                 self.shared.ended.store(true, Ordering::Relaxed);
-                self.leave();
+                self.close_account();
             }
             Err(Fault::Io(error)) => self.complain(&error),
             Err(Fault::Partly(error)) => {

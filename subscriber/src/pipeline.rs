@@ -22,6 +22,7 @@ use crate::dispatch::{Dispatcher, Undelivered};
 use crate::handler::Say;
 use crate::history::intake::{Intake, SETTLING, Taken};
 use crate::history::progress::Progress;
+use crate::history::wanted::Wanted;
 use crate::history::{History, Running};
 use crate::install::{Installation, Installed, install};
 use crate::item::{Item, Notice};
@@ -104,45 +105,23 @@ impl Pipeline {
         (events_in, events): (Events, Receiver<Event>),
         say: &Say,
     ) -> anyhow::Result<Self> {
-        let is_durable = history.as_ref().is_some_and(|of| of.wanted().is_durable());
-        let is_shared = history.as_ref().is_some_and(|of| of.wanted().request.share);
-        let is_live = history.as_ref().is_none_or(|of| of.wanted().is_live_next);
+        let wanted = history.as_ref().map(History::wanted);
+        let is_durable = wanted.is_some_and(Wanted::is_durable);
+        let is_shared = wanted.is_some_and(|wanted| wanted.request.share);
         let progress = history.as_ref().map(History::progress);
         let mut lanes = Lanes::new(say);
         if let (Some(progress), true) = (&progress, is_durable) {
             lanes = lanes.accountable_to(progress.clone());
         }
         let (installation, _) = install(plan, verbose, &[], &mut lanes, say)?;
-        let (tap, taker) = tap(&config.topics);
         let next = Arc::<Next>::default();
         watch_signals(events_in.0.clone())?;
         let attached = process::now();
-        let receiving = match is_live {
-            true => {
-                let say = say.clone();
-                Some(Receiving::start(entrances, tap, move |line: &str| {
-                    say(line)
-                })?)
-            }
-            false => None,
-        };
-        let (intake, history) = match history {
-            Some(history) => {
-                // The bus of this machine has confirmed the subscription; others confirm nothing.
-                let is_confirmed = entrances.own.is_empty();
-                let settling = if is_confirmed {
-                    Duration::ZERO
-                } else {
-                    SETTLING
-                };
-                let events = events_in.clone();
-                let refused = Box::new(move || events.refuse());
-                let settled = Instant::now() + settling;
-                let (intake, running) = Intake::journal(taker, history, settled, say, refused)?;
-                (intake, Some(running))
-            }
-            None => (Intake::live(taker), None),
-        };
+        let Sources {
+            receiving,
+            history,
+            intake,
+        } = Sources::open(entrances, &config, history, &events_in, say)?;
         let is_closing = Arc::<AtomicBool>::default();
         let stage = Stage {
             decoder: match is_shared {
@@ -250,6 +229,53 @@ impl Next {
             return None;
         }
         self.lock().take()
+    }
+}
+
+/// Where messages come from.
+struct Sources {
+    receiving: Option<Receiving>,
+    history: Option<Running>,
+    intake: Intake,
+}
+
+impl Sources {
+    /// Connects to the live bus, where it is wanted, and then begins to read the journal.
+    fn open(
+        entrances: &Entrances,
+        config: &decode::Config,
+        history: Option<History>,
+        events: &Events,
+        say: &Say,
+    ) -> anyhow::Result<Self> {
+        let (tap, taker) = tap(&config.topics);
+        let wanted = history.as_ref().map(History::wanted);
+        let mut receiving = None;
+        if wanted.is_none_or(|wanted| wanted.is_live_next) {
+            let say = say.clone();
+            let started = Receiving::start(entrances, tap, move |line: &str| say(line))?;
+            receiving = Some(started);
+        }
+        let Some(history) = history else {
+            return Ok(Self {
+                receiving,
+                history: None,
+                intake: Intake::live(taker),
+            });
+        };
+        // The bus of this machine has confirmed the subscription; others confirm nothing.
+        let settled = match entrances.own.is_empty() {
+            true => Instant::now(),
+            false => Instant::now() + SETTLING,
+        };
+        let events = events.clone();
+        let refused = Box::new(move || events.refuse());
+        let (intake, running) = Intake::journal(taker, history, settled, say, refused)?;
+        Ok(Self {
+            receiving,
+            history: Some(running),
+            intake,
+        })
     }
 }
 

@@ -10,25 +10,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use logbus_broker::Inbound;
-use logbus_process as process;
-use logbus_schemas::wire::durable::{Command, Gone, Hello, Welcome};
-use logbus_transport::{
-    Caller, Endpoint, Error, Frame, Message, Options, PeerEvent, PollSet, Sent, Waker, wait,
-};
+use logbus_schemas::wire::durable::{Command, Gone};
+use logbus_transport::{Caller, Error, Frame, Message, PeerEvent, PollSet, Sent, Waker, wait};
 
+use super::connect::{History, command, hello};
 use super::progress::Progress;
 use super::reading::{Limits, Reading, Step};
-use super::wanted::Wanted;
 use crate::format::visible;
 use crate::handler::Say;
 
-/// How long an endpoint that must be there may take to greet.
-const GREETING: Duration = Duration::from_secs(5);
-/// How long one may take to be connected to that need not be there.
-const PROBE: Duration = Duration::from_millis(300);
 /// How long the broker may take, at the end, to note what is done.
 const NOTING: Duration = Duration::from_secs(2);
 /// What is in hand at most. A socket that holds 1000 messages for each peer, and hears of what was
@@ -41,16 +34,6 @@ const LIMITS: Limits = Limits {
 const ENTRIES: u32 = 500;
 /// Messages taken before orders are looked at again.
 const TURN: usize = 256;
-
-/// A durable endpoint that has greeted; see the head of this file.
-pub struct History {
-    endpoint: Endpoint,
-    caller: Caller,
-    welcome: Welcome,
-    wanted: Wanted,
-    waker: Waker,
-    progress: Arc<Progress>,
-}
 
 /// The way to the thread.
 #[derive(Clone)]
@@ -102,126 +85,39 @@ pub struct Entry {
     pub inbound: Inbound,
 }
 
-impl History {
-    /// Connects; `None` where nobody greets and nobody must.
-    pub fn connect(wanted: Wanted) -> anyhow::Result<Option<Self>> {
-        let options = Options {
-            heartbeat: Some(Duration::from_secs(2)),
-            ..Options::default()
-        };
-        let endpoint = wanted.endpoint.clone();
-        let mut caller = Caller::open(&endpoint, &options)?;
-        let Some(welcome) = greet(&mut caller, wanted.is_optional)? else {
-            if wanted.is_optional {
-                return Ok(None);
-            }
-            bail!(
-                "no journal answers at {endpoint}; start bus-broker with one, or say where it is \
-                 with --durable-endpoint"
-            );
-        };
-        let waker = Waker::new()?;
-        Ok(Some(Self {
-            endpoint,
-            caller,
-            welcome,
-            wanted,
-            progress: Progress::new(waker.clone()),
-            waker,
-        }))
-    }
-
-    /// What was asked for.
-    pub fn wanted(&self) -> &Wanted {
-        &self.wanted
-    }
-
-    /// Where lanes, or the decoding stage, say how far they are.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.progress.clone()
-    }
-
-    /// Where it is read, and from whom.
-    pub fn describe(&self) -> String {
-        let mut owner = String::new();
-        visible::on_one_line(&self.welcome.program, &mut owner);
-        format!("reading the journal of {owner} at {}", self.endpoint)
-    }
-
-    /// Asks, and hands what comes to the other end. `refused` is called when the broker refuses.
-    pub(super) fn start(
-        self,
-        say: &Say,
-        refused: Box<dyn Fn() + Send>,
-    ) -> anyhow::Result<(Running, Receiver<Told>)> {
-        let ((orders_in, orders), (told_in, told)) = (unbounded(), unbounded());
-        let voice = Voice {
-            orders: orders_in,
-            waker: self.waker.clone(),
-        };
-        let mut client = Client {
-            from: format!("the journal at {}", self.endpoint).into(),
-            caller: self.caller,
-            reading: Reading::new(self.wanted.request, LIMITS),
-            told: Some(told_in),
-            orders,
-            progress: self.progress,
-            waker: self.waker,
-            is_greeted: true,
-            again: None,
-            finish_by: None,
-            out: VecDeque::new(),
-            say: say.clone(),
-            refused,
-        };
-        let commands = client.reading.begin(&self.welcome);
-        client.say_all(commands);
-        let thread = std::thread::Builder::new()
-            .name("logsub-history".to_owned())
-            .spawn(move || client.run())
-            .context("cannot start a thread")?;
-        Ok((Running { voice, thread }, told))
-    }
-}
-
-/// Says hello and waits for the answer.
-fn greet(caller: &mut Caller, is_optional: bool) -> Result<Option<Welcome>, Error> {
-    let begun = Instant::now();
-    let mut is_connected = false;
-    loop {
-        if caller.peer_events().contains(&PeerEvent::Connected) {
-            is_connected = true;
-            drop(caller.send(Message::single(hello().encode()))?);
-        }
-        while let Some(message) = caller.receive()? {
-            if let Some(Command::Welcome(welcome)) = command(&message) {
-                return Ok(Some(welcome));
-            }
-        }
-        let patience = match is_optional && !is_connected {
-            true => PROBE,
-            false => GREETING,
-        };
-        let left = patience.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            return Ok(None);
-        }
-        let mut set = PollSet::new();
-        caller.poll(&mut set, false);
-        wait(&mut set, Some(left))?;
-    }
-}
-
-fn hello() -> Command {
-    Command::Hello(Hello {
-        program: "logsub".to_owned(),
-        host: process::host_name(),
-        pid: std::process::id(),
-    })
-}
-
-fn command(message: &Message) -> Option<Command> {
-    Command::decode(message.frames().first()?).ok()
+/// Starts the thread, which asks at once.
+pub(super) fn start(
+    history: History,
+    say: &Say,
+    refused: Box<dyn Fn() + Send>,
+) -> anyhow::Result<(Running, Receiver<Told>)> {
+    let ((orders_in, orders), (told_in, told)) = (unbounded(), unbounded());
+    let voice = Voice {
+        orders: orders_in,
+        waker: history.waker.clone(),
+    };
+    let mut client = Client {
+        from: format!("the journal at {}", history.endpoint).into(),
+        caller: history.caller,
+        reading: Reading::new(history.wanted.request, LIMITS),
+        told: Some(told_in),
+        orders,
+        progress: history.progress,
+        waker: history.waker,
+        is_greeted: true,
+        again: None,
+        finish_by: None,
+        out: VecDeque::new(),
+        say: say.clone(),
+        refused,
+    };
+    let commands = client.reading.begin(&history.welcome);
+    client.say_all(commands);
+    let thread = std::thread::Builder::new()
+        .name("logsub-history".to_owned())
+        .spawn(move || client.run())
+        .context("cannot start a thread")?;
+    Ok((Running { voice, thread }, told))
 }
 
 impl Voice {

@@ -13,7 +13,8 @@ use logbus_broker::{Inbound, Taker};
 use logbus_process as process;
 use logbus_schemas::wire::durable::Gone;
 
-use super::client::{Entry, History, Order, Running, Told, Voice};
+use super::client::{Entry, Order, Running, Told, Voice};
+use super::connect::History;
 use crate::handler::Say;
 
 /// How long a live connection may take to stand that nobody confirms.

@@ -5,7 +5,7 @@ use logbus_schemas::wire::durable::{From, Read, Until};
 use logbus_transport::Endpoint;
 
 use super::when::{Place, must_be_place, place};
-use crate::cli::Cli;
+use crate::cli::{Cli, HistoryArgs};
 use crate::config::settings::Settings;
 
 /// Where a broker's journal is, when nothing else is said.
@@ -55,22 +55,14 @@ impl Wanted {
         let is_past = matches!(until, Some(Place::Time(time)) if time <= now);
         let follow = !flags.no_follow && !is_past;
         let is_live_next = follow && until.is_none() && flags.durable.is_none();
-        let request = Read {
-            topics: settings.topics.iter().map(ToString::to_string).collect(),
-            level: settings.levels.least().map(|level| level.0),
-            from: since.or(tail).unwrap_or(From::Begin),
-            until: until.map(|until| match until {
-                Place::Offset(offset) => Until::Offset(offset),
-                Place::Time(time) => Until::Time(time),
-            }),
-            follow: follow && !is_live_next,
-            name: flags.durable.clone(),
-            share: flags.share,
-            ..Read::default()
-        };
         Ok(Some(Self {
             endpoint: endpoint(flags.durable_endpoint.as_deref())?,
-            request,
+            request: Read {
+                from: since.or(tail).unwrap_or(From::Begin),
+                until: until.map(ending),
+                follow: follow && !is_live_next,
+                ..request(flags, settings)
+            },
             is_optional: !is_asked_for,
             is_live_next,
         }))
@@ -87,6 +79,24 @@ impl Wanted {
             Some(Until::Time(time)) => Some(time),
             _ => None,
         }
+    }
+}
+
+/// What is read, whatever its begin and end are.
+fn request(flags: &HistoryArgs, settings: &Settings) -> Read {
+    Read {
+        topics: settings.topics.iter().map(ToString::to_string).collect(),
+        level: settings.levels.least().map(|level| level.0),
+        name: flags.durable.clone(),
+        share: flags.share,
+        ..Read::default()
+    }
+}
+
+fn ending(until: Place) -> Until {
+    match until {
+        Place::Offset(offset) => Until::Offset(offset),
+        Place::Time(time) => Until::Time(time),
     }
 }
 

@@ -8,7 +8,6 @@ use logbus_schemas::wire::durable::{From, Read};
 use super::*;
 use crate::handler::{Fault, Handler};
 use crate::history::tests::board::{Board, message, pause};
-use crate::history::wanted::Wanted;
 use crate::lane;
 use crate::levels::Levels;
 
@@ -20,6 +19,8 @@ struct Late {
     /// Calls of `emit` that fail first.
     faults: Arc<AtomicUsize>,
     is_slow: bool,
+    /// Records that are enough.
+    enough: usize,
 }
 
 impl Late {
@@ -30,6 +31,7 @@ impl Late {
             is_safe: Arc::new(AtomicBool::new(is_safe)),
             faults: Arc::default(),
             is_slow: false,
+            enough: usize::MAX,
         }
     }
 
@@ -41,6 +43,7 @@ impl Late {
             is_safe: self.is_safe.clone(),
             faults: self.faults.clone(),
             is_slow: false,
+            enough: self.enough,
         }
     }
 
@@ -77,6 +80,10 @@ impl Handler for Late {
 
     fn secure(&mut self) -> Result<bool, Fault> {
         Ok(self.is_safe.load(Ordering::Relaxed))
+    }
+
+    fn has_left_some(&self) -> bool {
+        self.count() > self.enough
     }
 
     fn close(&mut self) -> Result<(), Fault> {
@@ -261,6 +268,20 @@ fn what_was_not_safe_when_it_ended_comes_again() {
     let ((summary, _), _) = run.close();
     assert_eq!(seen.taken.lock().unwrap()[0], "20");
     assert_eq!(summary.totals.lost, 0, "what was done before is no loss");
+}
+
+#[test]
+fn what_a_handler_had_no_use_for_any_more_is_for_the_next_run() {
+    let board = journal(20);
+    let few = Late {
+        enough: 7,
+        ..Late::new("few", true)
+    };
+    let (all, seen) = (Late::new("all", true), few.seen());
+    let run = Run::start(&board, vec![few, all]);
+    until(|| seen.count() == 20);
+    run.close();
+    assert_eq!(board.look(|state| state.noted), 7);
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use logbus_schemas::wire::durable::{Command, From, Read, Until};
 
-use self::board::{Board, message, pause};
-use super::client::{History, Running};
+use self::board::{Board, message, message_of, pause};
+use super::client::Running;
+use super::connect::History;
 use super::intake::{Intake, Taken};
 use super::wanted::Wanted;
 use crate::handler::Say;
@@ -269,4 +270,28 @@ fn several_share_the_work_and_each_says_what_it_did() {
     let heard = board.look(|state| state.heard.clone());
     let is_claim = |command: &Command| matches!(command, Command::Done(done) if done.below > 0);
     assert!(!heard.iter().any(is_claim), "nobody speaks for the others");
+}
+
+#[test]
+fn topics_and_levels_apply_at_the_broker() {
+    let entries = [
+        message_of(1, "a", 0, 20, &["low"]),
+        message_of(1, "b", 0, 40, &["elsewhere"]),
+        message_of(1, "a.b", 0, 40, &["high"]),
+    ];
+    let board = Board::new(entries);
+    let request = Read {
+        topics: vec!["a".into()],
+        level: Some(30),
+        ..follow()
+    };
+    let mut reader = Reader::new(&board, request);
+    let mut payloads = Vec::new();
+    while payloads.len() < 2 {
+        if let Taken::Entry(entry) = reader.take() {
+            let frames = entry.inbound.message.frames();
+            payloads.push((entry.offset, frames.len(), frames[2].is_empty()));
+        }
+    }
+    assert_eq!(payloads, [(0, 3, true), (2, 3, false)]);
 }
