@@ -168,7 +168,7 @@ fn run(
         eprint!("{}", stats::table(&summary, undelivered, &reports));
     } else if let Some(line) = &loss {
         say(line);
-    } else if has_view && !cli.view.quiet {
+    } else if has_view && !cli.view.quiet && !is_refused {
         say(&stats::fine(&summary));
     }
     Ok(match (is_late, loss) {

@@ -48,6 +48,8 @@ pub(super) struct Reading {
     remembered: VecDeque<u64>,
     is_remembered: HashSet<u64>,
     noted: Option<u64>,
+    /// Whether something was noted since it was last said what is done.
+    is_answered: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,7 @@ impl Reading {
             remembered: VecDeque::new(),
             is_remembered: HashSet::new(),
             noted: None,
+            is_answered: true,
         }
     }
 
@@ -162,6 +165,7 @@ impl Reading {
             }
             Command::Noted(at) if at.read == read => {
                 self.noted = self.noted.max(Some(at.offset));
+                self.is_answered = true;
                 Step::Noted
             }
             _ => Step::Nothing,
@@ -211,7 +215,10 @@ impl Reading {
 
     /// Whether the broker has noted everything that is done.
     pub(super) fn is_noted(&self) -> bool {
-        self.below == 0 || self.noted >= Some(self.below)
+        match self.request.share {
+            true => self.is_answered,
+            false => self.below == 0 || self.noted >= Some(self.below),
+        }
     }
 
     fn take(&mut self, entry: Entry, bytes: usize) -> Step {
@@ -253,7 +260,8 @@ impl Reading {
         by_count.min(by_bytes).max(least) as u32 // `entries` is a u32.
     }
 
-    fn done(&self, below: u64, also: Vec<u64>) -> Command {
+    fn done(&mut self, below: u64, also: Vec<u64>) -> Command {
+        self.is_answered = false;
         Command::Done(Done {
             read: self.request.read,
             below,

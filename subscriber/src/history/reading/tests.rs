@@ -104,7 +104,9 @@ fn an_entry_of_a_share_that_comes_again_is_taken_once_and_said_to_be_done_again(
         Command::Done(done) => (done.below, done.also.clone()),
         other => panic!("{other:?}"),
     };
+    assert!(reading.is_noted(), "nothing was said yet");
     assert_eq!(also(reading.release(1)), (0, vec![9]));
+    assert!(!reading.is_noted());
     assert_eq!(entry(&mut reading, read, 9, 1), Step::Nothing, "done");
     assert_eq!(also(reading.release(2)), (0, vec![9, 3]));
 }
