@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crossbeam_channel::{Sender, unbounded};
 use logbus_broker::{Tap, tap};
+use logbus_schemas::wire::{Flags, Header};
 use logbus_transport::Message;
 use proptest::prelude::*;
 
@@ -134,6 +135,68 @@ fn what_is_missing_on_both_sides_is_told() {
     let shown = bench.shown();
     assert_eq!(shown[0], "zero");
     assert!(shown[1].contains("lost 1 record"), "{shown:?}");
+}
+
+/// A message of a sender that says when it began: this many ms before it sent this.
+fn of_a_new_sender(sender: u64, sequence: u64, age: u32, text: &str) -> Kept {
+    let mut kept = message_of(sender, "a", sequence, 20, &[text]);
+    let header = Header {
+        age: age + 1,
+        sent: process::now() + 1_000_000_000,
+        ..Header::parse(&kept.frames[1]).unwrap()
+    };
+    kept.frames[1] = header.to_bytes().to_vec();
+    kept
+}
+
+#[test]
+fn a_sender_that_is_new_at_the_seam_lacks_nothing_but_what_is_missing() {
+    let mut bench = Bench::new();
+    // Of 2 the journal has the begin, of 3 the bus has all, of 4 nobody has record 0.
+    bench.tell(&of_a_new_sender(2, 0, 0, "2 zero"));
+    bench.hear(&of_a_new_sender(2, 1, 5, "2 one"));
+    bench.hear(&of_a_new_sender(3, 0, 0, "3 zero"));
+    bench.hear(&of_a_new_sender(4, 1, 5, "4 one"));
+    bench.told.send(Told::Live(1)).unwrap();
+    let shown = bench.shown();
+    assert_eq!(shown[..3], ["2 zero", "2 one", "3 zero"]);
+    assert!(shown[3].contains("lost 1 record"), "{shown:?}");
+    assert_eq!(shown[4..], ["4 one"]);
+}
+
+#[test]
+fn what_the_bus_numbered_for_a_foreign_sender_is_shown_once() {
+    // The bus's own sender begins anew with each of its runs; its heartbeats come on both sides.
+    let heartbeat = |next: u64| {
+        let mut kept = message_of(9, "a", next, 20, &[]);
+        let header = Header {
+            flags: Flags::HEARTBEAT,
+            ..Header::parse(&kept.frames[1]).unwrap()
+        };
+        kept.frames[1] = header.to_bytes().to_vec();
+        kept
+    };
+    let mut bench = Bench::new();
+    let foreign = |at: u64, text: &str| message_of(9, "a", at, 20, &[text]);
+    for kept in [
+        heartbeat(0),
+        foreign(0, "zero"),
+        foreign(1, "one"),
+        heartbeat(2),
+    ] {
+        bench.tell(&kept);
+    }
+    for kept in [
+        foreign(1, "one"),
+        heartbeat(2),
+        foreign(2, "two"),
+        heartbeat(3),
+    ] {
+        bench.hear(&kept);
+    }
+    bench.told.send(Told::Live(4)).unwrap();
+    assert_eq!(bench.shown(), ["zero", "one", "two"]);
+    assert_eq!(bench.decoder.summary().totals.lost, 0);
 }
 
 #[test]
