@@ -20,7 +20,7 @@ use crate::config::plan::Plan;
 use crate::decode::{self, Decoder, Summary};
 use crate::dispatch::{Dispatcher, Undelivered};
 use crate::handler::Say;
-use crate::history::intake::{Intake, SETTLING, Taken};
+use crate::history::intake::{Intake, LAG, SETTLING, Taken};
 use crate::history::progress::Progress;
 use crate::history::wanted::Wanted;
 use crate::history::{History, Running};
@@ -264,10 +264,11 @@ impl Sources {
             });
         };
         // The bus of this machine has confirmed the subscription; others confirm nothing.
-        let settled = match entrances.own.is_empty() {
-            true => Instant::now(),
-            false => Instant::now() + SETTLING,
-        };
+        let settled = Instant::now()
+            + match entrances.own.is_empty() {
+                true => LAG,
+                false => SETTLING,
+            };
         let events = events.clone();
         let refused = Box::new(move || events.refuse());
         let (intake, running) = Intake::journal(taker, history, settled, say, refused)?;

@@ -19,6 +19,8 @@ use crate::handler::Say;
 
 /// How long a live connection may take to stand that nobody confirms.
 pub const SETTLING: Duration = Duration::from_secs(1);
+/// How long a message may take into the journal that went out live just before somebody subscribed.
+pub const LAG: Duration = Duration::from_millis(300);
 
 /// Where messages are taken from.
 pub struct Intake {

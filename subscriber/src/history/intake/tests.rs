@@ -118,6 +118,24 @@ fn what_waits_is_handed_on_behind_the_journal() {
 }
 
 #[test]
+fn the_journal_is_read_once_more_when_what_was_live_first_may_be_in_it() {
+    let mut bench = Bench::new();
+    let journal = bench.intake.journal.as_mut().unwrap();
+    journal.settled = Instant::now() + Duration::from_secs(3600);
+    let settled = journal.settled;
+    bench.told.send(Told::Live(0)).unwrap();
+    assert_eq!(bench.shown(), [""; 0]);
+    let order = bench.orders.try_recv();
+    assert!(matches!(order, Ok(Order::Again(when)) if when == settled));
+    bench.intake.journal.as_mut().unwrap().settled = Instant::now();
+    // Before anybody listened it went out, and came into the journal behind the first reading.
+    bench.tell(&message("a", 0, &["zero"]));
+    bench.hear(&message("a", 1, &["one"]));
+    bench.told.send(Told::Live(1)).unwrap();
+    assert_eq!(bench.shown(), ["zero", "one"]);
+}
+
+#[test]
 fn of_a_message_that_came_by_halves_each_half_is_shown_once() {
     let mut bench = Bench::new();
     bench.hear(&message("a", 2, &["two", "three", "four"]));
