@@ -1,5 +1,6 @@
 //! The command line of `logsub`: what was typed, nothing resolved.
 
+mod history;
 mod view;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::builder::FalseyValueParser;
 use crate::config::defaults::OwnDefaults;
 use crate::manual::Shell;
 
+pub use history::HistoryArgs;
 pub use view::{Delimiter, OutputName, ViewArgs, When};
 
 const EXAMPLES: &str = "\
@@ -22,6 +24,10 @@ Examples:
   logsub -i timeout -f status=500 -C 3            what fits both, with what came before and after
   logsub -q 'level >= error and user == 7'       docs/query.md has the language
   logsub -o json --count 100 --timeout 1min       for a script
+  logsub --since 10m                  from the bus's journal, then live
+  logsub --since 2026-11-20T08:00 --until 2026-11-20T09:00 -l error
+  logsub --tail 100 --no-follow       the last 100 records, and no more
+  logsub --durable audit --file audit.log         nothing is missing, also after a crash
   logsub --top                        a table of the senders
   logsub --tui                        with keys; ? shows them
   logsub --connect tcp://web1:5557 --connect nng+tcp://web2:13233
@@ -32,8 +38,9 @@ Examples:
   logsub check-config logging.yaml    everything that is wrong with it, with line and column
 
 Exit codes:
-  0 done   1 could not start   2 wrong usage   3 records were lost and --fail-on-loss
-  4 the run ended before --count or --until did   130 interrupted twice";
+  0 done   1 could not start, or the bus refuses   2 wrong usage
+  3 records were lost and --fail-on-loss   4 the run ended before --count or --until did
+  130 interrupted twice";
 
 const COMPLETIONS: &str = "\
 Where shells look for it:
@@ -206,6 +213,10 @@ pub struct Cli {
     /// What is shown, and how.
     #[command(flatten)]
     pub view: ViewArgs,
+
+    /// What of the journal is read.
+    #[command(flatten)]
+    pub history: HistoryArgs,
 
     /// How a line looks, in Python's % style; or json, clef, logfmt, gelf
     ///

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use logbus_broker::{Inbound, RejectFile};
 use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind, Reading};
+use logbus_schemas::wire::durable::Gone;
 use logbus_schemas::wire::ledger::{self, Ledger, Sender, Totals, Verdict};
-use logbus_schemas::wire::{Header, Identity, WELCOME, WireError};
+use logbus_schemas::wire::{Header, Identity, Native, WELCOME, WireError};
 use logbus_schemas::{Record, Topic, TopicFilter};
 
 use crate::item::{Delivered, Item, Notice};
@@ -40,6 +41,8 @@ pub struct Decoder {
     faults: BTreeMap<MalformedKind, Faults>,
     foreign: u64,
     overflow: u64,
+    gone: u64,
+    again: u64,
     notices: Vec<ledger::Notice>,
 }
 
@@ -67,6 +70,10 @@ pub struct Summary {
     pub foreign: u64,
     /// Messages dropped here because they came too fast.
     pub overflow: u64,
+    /// Records that the journal no longer had, of all topics.
+    pub gone: u64,
+    /// Messages of the journal that were handed out before, and may have been handled.
+    pub again: u64,
 }
 
 impl Decoder {
@@ -78,7 +85,17 @@ impl Decoder {
             faults: BTreeMap::new(),
             foreign: 0,
             overflow: 0,
+            gone: 0,
+            again: 0,
             notices: Vec::new(),
+        }
+    }
+
+    /// The same, of a part of the records, others of which go elsewhere: what is missing is no loss.
+    pub fn of_a_share(config: Config, attached: u64) -> Self {
+        Self {
+            ledger: Ledger::of_a_share(attached),
+            ..Self::new(config, attached)
         }
     }
 
@@ -92,6 +109,35 @@ impl Decoder {
         if let Err(malformed) = self.read(&frames, inbound.dialect, now, out) {
             self.reject(&malformed, &frames, &inbound.from, now, out);
         }
+    }
+
+    /// Takes in a message of a journal, which the bus had at `received`. One without a payload has no
+    /// record of the level that was asked for: its records came, and are kept back.
+    pub fn entry(&mut self, inbound: &Inbound, received: u64, out: &mut Vec<Item>) {
+        let Some((topic, header)) = bare(inbound) else {
+            return self.message(inbound, received, out);
+        };
+        if self.wants(&topic) {
+            self.ledger
+                .records(&topic, &header, received, &mut self.notices);
+            self.pass_notices(out);
+        }
+    }
+
+    /// Counts a message that was handed out before.
+    pub fn again(&mut self) {
+        self.again += 1;
+    }
+
+    /// Says that entries of the journal are gone.
+    pub fn gone(&mut self, gone: Gone, out: &mut Vec<Item>) {
+        self.gone = self.gone.saturating_add(gone.records);
+        out.push(Item::Notice(Notice::Gone {
+            from: gone.from,
+            to: gone.to,
+            records: gone.records,
+            reason: gone.reason,
+        }));
     }
 
     /// Says what only time shows; to be called about once a second, and at the end.
@@ -125,6 +171,8 @@ impl Decoder {
                 .collect(),
             foreign: self.foreign,
             overflow: self.overflow,
+            gone: self.gone,
+            again: self.again,
         }
     }
 
@@ -309,6 +357,15 @@ impl Faults {
             detail: std::mem::take(&mut self.detail),
         }))
     }
+}
+
+/// The topic and the header of a message that has records and no payload.
+fn bare(inbound: &Inbound) -> Option<(Topic, Header)> {
+    let frames = inbound.message.frames().iter().map(|frame| &**frame);
+    let frames: Vec<&[u8]> = frames.collect();
+    let native = Native::split(&frames).filter(|native| native.payload.is_empty())?;
+    let (topic, header) = native.parse().ok()?;
+    (header.count > 0 && !header.flags.is_heartbeat()).then_some((topic, header))
 }
 
 /// A record whose sender gives no time has the time at which its message was sent; for a foreign

@@ -8,6 +8,8 @@
 //! every handler that some logger has. The next step is `lane.rs`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use compact_str::CompactString;
 use logbus_schemas::Level;
@@ -68,6 +70,8 @@ pub struct Dispatcher {
     /// gets a record twice, as in Python.
     sets: Vec<Vec<usize>>,
     undelivered: Undelivered,
+    /// Handlers are waited for until that is set.
+    patience: Option<Arc<AtomicBool>>,
 }
 
 /// What the tree says of a logger's name.
@@ -95,6 +99,7 @@ impl Dispatcher {
             outlets,
             routes: HashMap::new(),
             undelivered: Undelivered::default(),
+            patience: None,
         };
         for (name, logger) in loggers {
             tree.places.insert(name.into(), tree.loggers.len());
@@ -112,7 +117,20 @@ impl Dispatcher {
         Self::new(root, Vec::new(), outlets)
     }
 
-    /// Hands items to the handlers that should have them. Never waits. `now` is in ns since
+    /// From now on waits for handlers that have no room, until what is given is set; without it what
+    /// they have no room for is skipped.
+    pub fn set_patience(&mut self, until: Option<&Arc<AtomicBool>>) {
+        self.patience = until.cloned();
+    }
+
+    /// Waits until every handler has taken everything, or that is set.
+    pub fn wait_until_idle(&self, is_urgent: &AtomicBool) {
+        for outlet in &self.outlets {
+            outlet.wait_until_idle(is_urgent);
+        }
+    }
+
+    /// Hands items to the handlers that should have them. Never waits but in patience. `now` is in ns since
     /// 1970-01-01 00:00 UTC.
     pub fn dispatch(&mut self, items: Vec<Item>, now: u64) {
         let (mut routed, mut sets) = (Vec::with_capacity(items.len()), Vec::new());
@@ -147,6 +165,15 @@ impl Dispatcher {
             sets.push(set);
         }
         self.hand_over(routed, &sets);
+    }
+
+    /// Says to every handler that everything up to this number has been dispatched; `false` where
+    /// there is no handler.
+    pub fn mark(&self, number: u64) -> bool {
+        for outlet in &self.outlets {
+            outlet.mark(number);
+        }
+        !self.outlets.is_empty()
     }
 
     /// Lets filters say what only time shows.
@@ -186,7 +213,7 @@ impl Dispatcher {
                 self.sets[set][handler]
             };
             if (0..whole.len()).all(|at| times(at) == 1) {
-                outlet.offer(&whole);
+                self.offer(outlet, &whole);
                 continue;
             }
             let part = whole.iter().enumerate();
@@ -194,8 +221,15 @@ impl Dispatcher {
                 .flat_map(|(at, item)| std::iter::repeat_n(item, times(at)).cloned())
                 .collect();
             if !part.is_empty() {
-                outlet.offer(&part);
+                self.offer(outlet, &part);
             }
+        }
+    }
+
+    fn offer(&self, outlet: &Outlet, batch: &Batch) {
+        match &self.patience {
+            Some(is_urgent) => outlet.offer_patiently(batch, is_urgent),
+            None => outlet.offer(batch),
         }
     }
 

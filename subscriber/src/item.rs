@@ -156,6 +156,22 @@ pub enum Notice {
         /// How many were dropped.
         messages: u64,
     },
+    /// Entries that the journal no longer has.
+    Gone {
+        /// The first of them.
+        from: u64,
+        /// Behind the last of them.
+        to: u64,
+        /// Records that they held, of all topics.
+        records: u64,
+        /// Why, in a word or two.
+        reason: String,
+    },
+    /// The journal was read to its end; what comes now is live.
+    CaughtUp {
+        /// The entry behind the last one.
+        offset: u64,
+    },
     /// Records that this handler had no room for.
     Behind {
         /// How many were skipped.
@@ -178,14 +194,18 @@ pub enum Notice {
 impl Notice {
     /// Whether this is part of an orderly day.
     pub fn is_routine(&self) -> bool {
-        matches!(self, Notice::Ledger(notice) if notice.is_routine())
+        match self {
+            Notice::Ledger(notice) => notice.is_routine(),
+            Notice::CaughtUp { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether this tells of records that a reader will not see.
     pub fn is_loss(&self) -> bool {
         match self {
             Notice::Ledger(notice) => notice.is_loss(),
-            Notice::HeldBack { .. } => false,
+            Notice::HeldBack { .. } | Notice::CaughtUp { .. } => false,
             _ => true,
         }
     }
@@ -221,6 +241,8 @@ impl Notice {
             Notice::Ledger(notice) => notice.kind(),
             Notice::Malformed { .. } => "malformed",
             Notice::ReceiverFull { .. } => "receiver-full",
+            Notice::Gone { .. } => "gone",
+            Notice::CaughtUp { .. } => "caught-up",
             Notice::Behind { .. } => "behind",
             Notice::Unwritten { .. } => "unwritten",
             Notice::HeldBack { .. } => "held-back",
@@ -233,7 +255,9 @@ impl Notice {
             Notice::Ledger(notice) => notice.count(),
             Notice::Malformed { count, .. } => *count,
             Notice::ReceiverFull { messages } => *messages,
-            Notice::Behind { records }
+            Notice::CaughtUp { .. } => 0,
+            Notice::Gone { records, .. }
+            | Notice::Behind { records }
             | Notice::Unwritten { records }
             | Notice::HeldBack { records, .. } => *records,
         }
@@ -259,6 +283,23 @@ impl fmt::Display for Notice {
                 "this subscriber was too slow: {} dropped",
                 plural(*messages, "message")
             ),
+            Notice::Gone {
+                from,
+                to,
+                records,
+                reason,
+            } => write!(
+                f,
+                "the journal no longer has the entries {from}..{}: {} gone ({reason})",
+                to.saturating_sub(1),
+                plural(*records, "record")
+            ),
+            Notice::CaughtUp { offset } => {
+                write!(
+                    f,
+                    "the journal ends before entry {offset}, from here on it is live"
+                )
+            }
             Notice::Behind { records } => write!(
                 f,
                 "this handler was too slow: {} skipped",

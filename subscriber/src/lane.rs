@@ -1,11 +1,15 @@
 //! A handler's lane: its bounded queue, and the thread that works it off.
 //!
-//! Nobody waits who offers a batch to a lane. What a slow handler has no room for is counted, and
+//! Nobody waits who offers a batch to a lane, unless it comes from a journal. What a slow handler has no room for is counted, and
 //! told at the place where it is missing: the newest batch or, where the configuration says so,
 //! the oldest. A handler's level and filters are applied on its own thread, so that not even an
 //! expensive filter holds up anybody else. A handler is flushed when its stream pauses and at
-//! least once a second. To the record, `offered = written + filtered + skipped + failed` for every
+//! least once a second. For a durable subscription nothing is skipped: credit bounds what waits
+//! (`history/mod.rs`), a batch that fails is tried again, and the lane says what it has written
+//! safely. To the record, `offered = written + filtered + skipped + failed` for every
 //! lane. The next step is `handler/`.
+
+mod account;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,11 +18,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
 use logbus_process as process;
 
+use self::account::Account;
 use crate::filter::Sieve;
 use crate::handler::{Fault, Handler, Say};
+use crate::history::progress::{Mark, Progress};
 use crate::item::{Batch, Item, Notice};
 
 /// Items that may wait for one handler when nothing else is said, the batch that it works on
@@ -28,6 +34,10 @@ pub const ROOM: usize = 65_536;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The least time between two complaints about one handler.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether a lane has room that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How long a batch of a durable subscription rests that a handler could not write.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long all handlers together may take to write what is queued when the program ends.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -86,6 +96,8 @@ pub struct Lanes {
     lanes: Vec<Lane>,
     /// Of handlers that a later configuration no longer has.
     ended: Vec<HandlerReport>,
+    /// Where lanes say how far they are, for a durable subscription.
+    progress: Option<Arc<Progress>>,
     say: Say,
 }
 
@@ -133,6 +145,8 @@ struct Shared {
 struct Load {
     skipped: u64,
     batch: Batch,
+    /// Everything up to this number of `history/progress.rs` came with it or before it.
+    number: Option<u64>,
 }
 
 impl Lanes {
@@ -141,7 +155,16 @@ impl Lanes {
         Self {
             lanes: Vec::new(),
             ended: Vec::new(),
+            progress: None,
             say: say.clone(),
+        }
+    }
+
+    /// Lanes that skip nothing, and say there what they have written safely.
+    pub fn accountable_to(self, progress: Arc<Progress>) -> Self {
+        Self {
+            progress: Some(progress),
+            ..self
         }
     }
 
@@ -152,7 +175,8 @@ impl Lanes {
         config: Config,
         after: Option<Receiver<Infallible>>,
     ) -> std::io::Result<Outlet> {
-        let lane = Lane::start(config, self.say.clone(), after)?;
+        let mark = self.progress.as_ref().map(Progress::join);
+        let lane = Lane::start(config, self.say.clone(), after, mark)?;
         let outlet = lane.outlet.clone();
         self.lanes.push(lane);
         Ok(outlet)
@@ -232,13 +256,19 @@ impl Lane {
         config: Config,
         say: Say,
         after: Option<Receiver<Infallible>>,
+        mark: Option<Mark>,
     ) -> std::io::Result<Self> {
         let (queue, loads) = unbounded();
         let (over_in, over) = bounded(0);
         let name: Arc<str> = config.handler.name().into();
         let outlet = Outlet {
             name: name.clone(),
-            room: config.room,
+            // What waits for a durable subscription's lanes is bounded by credit.
+            room: if mark.is_some() {
+                usize::MAX
+            } else {
+                config.room
+            },
             overflow: config.overflow,
             queue,
             oldest: loads.clone(),
@@ -251,6 +281,7 @@ impl Lane {
             shared: outlet.shared.clone(),
             say,
             complained: HashMap::new(),
+            account: Account::new(mark),
             _over: over_in,
         };
         std::thread::Builder::new()
@@ -290,10 +321,51 @@ impl Outlet {
         }
         shared.waiting.fetch_add(batch.len(), Ordering::Relaxed);
         let skipped = shared.untold.swap(0, Ordering::Acquire);
-        let batch = batch.clone();
-        if self.queue.send(Load { skipped, batch }).is_err() {
+        self.send(Load {
+            skipped,
+            batch: batch.clone(),
+            number: None,
+        });
+    }
+
+    /// The same when there is room for it, or when there is no more time for that: what comes from a
+    /// journal need not be skipped, because the rest of it waits there.
+    pub fn offer_patiently(&self, batch: &Batch, is_urgent: &AtomicBool) {
+        let has_room = || {
+            let waiting = self.shared.waiting.load(Ordering::Acquire);
+            waiting == 0 || waiting.saturating_add(batch.len()) <= self.room
+        };
+        self.wait_until(has_room, is_urgent);
+        self.offer(batch);
+    }
+
+    /// Waits until the handler has taken everything, or there is no more time for that.
+    pub fn wait_until_idle(&self, is_urgent: &AtomicBool) {
+        self.wait_until(|| self.is_idle(), is_urgent);
+    }
+
+    fn wait_until(&self, is_so: impl Fn() -> bool, is_urgent: &AtomicBool) {
+        while !is_so() && !self.has_ended() && !is_urgent.load(Ordering::Relaxed) {
+            // Nothing is ever sent: this waits.
+            let _rested = never::<Infallible>().recv_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// Says that everything up to this number has been handed over.
+    pub fn mark(&self, number: u64) {
+        if !self.has_ended() {
+            self.send(Load {
+                skipped: 0,
+                batch: Batch::default(),
+                number: Some(number),
+            });
+        }
+    }
+
+    fn send(&self, load: Load) {
+        if self.queue.send(load).is_err() {
             // The thread panicked, and has said so.
-            shared.ended.store(true, Ordering::Relaxed);
+            self.shared.ended.store(true, Ordering::Relaxed);
         }
     }
 
@@ -303,7 +375,6 @@ impl Outlet {
     }
 
     /// Whether nothing waits, and the handler has nothing in its hands.
-    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.shared.waiting.load(Ordering::Acquire) == 0
     }
@@ -316,7 +387,7 @@ impl Outlet {
     fn has_room(&self, more: usize) -> bool {
         loop {
             let waiting = self.shared.waiting.load(Ordering::Acquire);
-            if waiting == 0 || waiting + more <= self.room {
+            if waiting == 0 || waiting.saturating_add(more) <= self.room {
                 return true;
             }
             if self.overflow == Overflow::DiscardNewest || !self.discard_oldest() {
@@ -390,6 +461,7 @@ struct Runner {
     say: Say,
     /// When each kind of error was last complained about.
     complained: HashMap<std::io::ErrorKind, Instant>,
+    account: Account,
     /// Dropped last of all, also when the handler panics.
     _over: Sender<Infallible>,
 }
@@ -412,14 +484,19 @@ impl Runner {
             }
             if is_pause || self.until_flush(flushed).is_zero() {
                 self.tick(process::now());
-                self.call(|handler| handler.flush());
+                if self.call(|handler| handler.flush()) {
+                    self.settle();
+                }
                 flushed = Instant::now();
             }
         }
         self.tell_what_was_skipped();
         self.tick(u64::MAX);
         let result = self.handler.close();
-        self.judge(result);
+        if self.judge(result) {
+            self.settle();
+        }
+        self.close_account();
         // These were taken for written when they were taken in.
         let (dropped, held_back) = (self.handler.dropped(), self.handler.held_back());
         self.shared.filtered.fetch_add(held_back, Ordering::Release);
@@ -446,13 +523,37 @@ impl Runner {
         }
         let (batch, filtered) = sifted(&mut self.sieve, &load.batch);
         self.shared.filtered.fetch_add(filtered, Ordering::Release);
-        if batch.is_empty() || self.call(|handler| handler.emit(&batch)) {
+        if batch.is_empty() || self.emit(&batch) {
             self.shared
                 .written
                 .fetch_add(records(&batch), Ordering::Release);
         }
         let length = load.batch.len();
         self.shared.waiting.fetch_sub(length, Ordering::Release);
+        self.account.note(load.number, &*self.handler);
+    }
+
+    /// Has the handler take a batch in; of a durable subscription as often as it takes.
+    fn emit(&mut self, batch: &[Item]) -> bool {
+        while !self.call(|handler| handler.emit(batch)) {
+            if !self.account.is_open() || self.shared.ended.load(Ordering::Relaxed) {
+                return false;
+            }
+            // Nothing is ever sent: this waits.
+            let _rested = never::<Infallible>().recv_timeout(TRY_AGAIN);
+        }
+        true
+    }
+
+    /// Says what is written safely.
+    fn settle(&mut self) {
+        let result = self.account.settle(&mut *self.handler, &self.say);
+        self.judge(result);
+    }
+
+    fn close_account(&mut self) {
+        let has_ended = self.shared.ended.load(Ordering::Relaxed);
+        self.account.close(&*self.handler, has_ended);
     }
 
     /// Where nothing waits any more, what was skipped is missing at just this place.
@@ -492,6 +593,7 @@ impl Runner {
             Err(Fault::Ended) => {
                 self.shared.is_unread.store(true, Ordering::Relaxed);
                 self.shared.ended.store(true, Ordering::Relaxed);
+                self.close_account();
             }
             Err(Fault::Io(error)) => self.complain(&error),
             Err(Fault::Partly(error)) => {

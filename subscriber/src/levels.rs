@@ -63,6 +63,12 @@ impl Levels {
         level.is_none() || level >= self.least_for(delivered)
     }
 
+    /// The least level of a record that may be let in; none where every level may.
+    pub fn least(&self) -> Option<Level> {
+        let parts = self.parts.iter().map(|part| part.least);
+        parts.chain([self.least?]).min()
+    }
+
     /// The texts that say the same.
     pub fn to_args(&self) -> Vec<String> {
         let least = self.least.map(written);
@@ -163,6 +169,14 @@ mod tests {
         assert_eq!(least(&["warning"], "a"), 30);
         assert_eq!(least(&["debug", "error", ""], "a"), 40);
         assert_eq!(least(&["debug, 25"], "a"), 30);
+    }
+
+    #[test]
+    fn what_some_part_may_let_in_everything_must_be_asked_for() {
+        let least = |texts: &[&str]| levels(texts).least();
+        assert_eq!(least(&["warning", "myapp.db=debug"]), Some(Level::DEBUG));
+        assert_eq!(least(&["warning", "myapp.db=error"]), Some(Level::WARNING));
+        assert_eq!(least(&["myapp.db=error"]), None);
     }
 
     #[test]

@@ -24,5 +24,6 @@ pub mod format;
 pub mod handler;
 pub mod view;
 pub mod stats;
+pub mod history;
 pub mod install;
 pub mod pipeline;

@@ -11,6 +11,8 @@ use logbus_subscriber::cli::{Cli, Command};
 use logbus_subscriber::config::Config;
 use logbus_subscriber::config::watch::Watch;
 use logbus_subscriber::handler::Say;
+use logbus_subscriber::history::History;
+use logbus_subscriber::history::wanted::Wanted;
 use logbus_subscriber::pipeline::{self, Event, Pipeline};
 use logbus_subscriber::view::aside::Aside;
 use logbus_subscriber::view::config::{Goal, Surroundings};
@@ -45,15 +47,17 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => return fail(problems.line(), Failure::WrongUsage),
     };
-    let view = match View::resolve(&cli, config.has_handlers) {
-        Ok(view) => view,
-        Err(problem) => return fail(problem, Failure::WrongUsage),
+    let view = View::resolve(&cli, config.has_handlers);
+    let wanted = Wanted::resolve(&cli, &config.settings, logbus_process::now());
+    let (view, wanted) = match (view, wanted) {
+        (Ok(view), Ok(wanted)) => (view, wanted),
+        (Err(problem), _) | (_, Err(problem)) => return fail(problem, Failure::WrongUsage),
     };
     if cli.print_config {
         return print(Ok(config::print::yaml(&config.tree).into_bytes()));
     }
     let aside = Aside::default();
-    let ended = run(&cli, config, view, &aside);
+    let ended = run(&cli, config, view, wanted, &aside);
     // A view that has the terminal gives it back before anything else is said.
     aside.release();
     match ended {
@@ -69,6 +73,8 @@ struct View {
     config: Option<view::config::Config>,
     timeout: Option<Duration>,
     goal: Goal,
+    /// Whether it ends at a place of the journal.
+    awaits_place: bool,
 }
 
 impl View {
@@ -86,6 +92,7 @@ impl View {
             return Err(format!("{flag}: {why}; leave one of the two away"));
         }
         Ok(Self {
+            awaits_place: args.until.is_some(),
             goal: config.goal.clone(),
             config: is_shown.then_some(config),
             timeout,
@@ -93,7 +100,13 @@ impl View {
     }
 }
 
-fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<Option<Failure>> {
+fn run(
+    cli: &Cli,
+    config: Config,
+    view: View,
+    wanted: Option<Wanted>,
+    aside: &Aside,
+) -> anyhow::Result<Option<Failure>> {
     let said = aside.clone();
     let say: Say = Arc::new(move |line| said.say(line));
     for warning in &config.warnings {
@@ -112,11 +125,20 @@ fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<O
         max_message: settings.max_message,
         rejects,
     };
+    let history = wanted.map(History::connect).transpose()?.flatten();
+    if let Some(history) = &history {
+        say(&history.describe());
+    }
+    let is_durable = history.as_ref().is_some_and(|of| of.wanted().is_durable());
     let mut watch = Watch::new(&config.files);
     let (events, received) = pipeline::events();
     let mut plan = config.plan;
     let has_view = view.config.is_some();
-    if let Some(config) = view.config {
+    if let Some(mut config) = view.config {
+        if is_durable {
+            // The journal has an order, and what waits for others could not be done.
+            config.reorder = 0;
+        }
         plan.attach(
             view::NAME,
             view::open(config, events.clone(), aside.clone()),
@@ -127,20 +149,29 @@ fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<O
         decoding,
         plan,
         settings.verbose,
+        history,
         (events, received),
         &say,
     )?;
     let deadline = view.timeout.map(|timeout| Instant::now() + timeout);
+    let (mut is_late, mut is_refused) = (false, false);
     loop {
         let longest = if cli.watch { WATCH_EVERY } else { FOREVER };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match pipeline.wait(longest.min(left.unwrap_or(FOREVER))) {
             Event::End => break,
+            Event::Refused => {
+                is_refused = true;
+                break;
+            }
             Event::Hangup => {
                 reload(cli, &mut pipeline, has_view, &say);
                 pipeline.reopen();
             }
-            Event::Quiet if left.is_some_and(|left| left <= longest) => break,
+            Event::Quiet if left.is_some_and(|left| left <= longest) => {
+                is_late = true;
+                break;
+            }
             Event::Quiet if watch.has_changed() => reload(cli, &mut pipeline, has_view, &say),
             Event::Quiet => {}
         }
@@ -152,11 +183,13 @@ fn run(cli: &Cli, config: Config, view: View, aside: &Aside) -> anyhow::Result<O
         tell(&stats::table(&summary, undelivered, &reports));
     } else if let Some(line) = &loss {
         say(line);
-    } else if has_view && !cli.view.quiet {
+    } else if has_view && !cli.view.quiet && !is_refused {
         say(&stats::fine(&summary));
     }
     // What was on its way at the end has been shown by now, and counts.
-    Ok(match (view.goal.is_missed(), loss) {
+    let is_missed = view.goal.is_missed() || is_late && view.awaits_place;
+    Ok(match (is_missed, loss) {
+        _ if is_refused => Some(Failure::CouldNotStart),
         (_, Some(_)) if cli.view.fail_on_loss => Some(Failure::Loss),
         (true, _) => Some(Failure::Missed),
         (false, _) => None,

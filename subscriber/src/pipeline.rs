@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use logbus_broker::{Taker, tap};
+use logbus_broker::tap;
 use logbus_process as process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -20,8 +20,12 @@ use crate::config::plan::Plan;
 use crate::decode::{self, Decoder, Summary};
 use crate::dispatch::{Dispatcher, Undelivered};
 use crate::handler::Say;
+use crate::history::intake::{Intake, LAG, SETTLING, Taken};
+use crate::history::progress::Progress;
+use crate::history::wanted::Wanted;
+use crate::history::{History, Running};
 use crate::install::{Installation, Installed, install};
-use crate::item::Item;
+use crate::item::{Item, Notice};
 use crate::lane::{HandlerReport, Lanes};
 use crate::receive::{BATCH, Receiving};
 
@@ -43,11 +47,20 @@ impl Events {
     pub fn end(&self) {
         let _told = self.0.try_send(Event::End);
     }
+
+    /// Asks for the end because the bus refuses what is wanted.
+    pub fn refuse(&self) {
+        let _told = self.0.try_send(Event::Refused);
+    }
 }
 
 /// All stages, running.
 pub struct Pipeline {
-    receiving: Receiving,
+    /// Of the live bus, where that is wanted.
+    receiving: Option<Receiving>,
+    history: Option<Running>,
+    /// Set when handlers are no longer waited for.
+    is_closing: Arc<AtomicBool>,
     decoding: JoinHandle<Outcome>,
     events: Receiver<Event>,
     next: Arc<Next>,
@@ -65,6 +78,8 @@ pub type Outcome = (Summary, Undelivered);
 pub enum Event {
     /// It should end: a signal asked for that, or every handler has ended.
     End,
+    /// The bus refuses what is wanted, and that has been said.
+    Refused,
     /// SIGHUP: files should be opened anew, and the configuration read again.
     Hangup,
     /// Nothing happened in the time given.
@@ -79,23 +94,46 @@ struct Next {
 }
 
 impl Pipeline {
-    /// Starts every stage, the last one first.
+    /// Starts every stage, the last one first; the journal, where it is read, when the live bus is
+    /// connected.
     pub fn start(
         entrances: &Entrances,
         config: decode::Config,
         plan: Plan,
         verbose: bool,
+        history: Option<History>,
         (events_in, events): (Events, Receiver<Event>),
         say: &Say,
     ) -> anyhow::Result<Self> {
+        let wanted = history.as_ref().map(History::wanted);
+        let is_durable = wanted.is_some_and(Wanted::is_durable);
+        let is_shared = wanted.is_some_and(|wanted| wanted.request.share);
+        let progress = history.as_ref().map(History::progress);
         let mut lanes = Lanes::new(say);
+        if let (Some(progress), true) = (&progress, is_durable) {
+            lanes = lanes.accountable_to(progress.clone());
+        }
         let (installation, _) = install(plan, verbose, &[], &mut lanes, say)?;
-        let (tap, taker) = tap(&config.topics);
         let next = Arc::<Next>::default();
         watch_signals(events_in.0.clone())?;
+        let attached = process::now();
+        let Sources {
+            receiving,
+            history,
+            intake,
+        } = Sources::open(entrances, &config, history, &events_in, say)?;
+        let is_closing = Arc::<AtomicBool>::default();
         let stage = Stage {
-            decoder: Decoder::new(config, process::now()),
-            taker,
+            decoder: match is_shared {
+                true => Decoder::of_a_share(config, attached),
+                false => Decoder::new(config, attached),
+            },
+            intake,
+            progress,
+            is_durable,
+            number: None,
+            is_at_end: false,
+            is_closing: is_closing.clone(),
             dispatcher: installation.dispatcher,
             events: events_in,
             next: next.clone(),
@@ -104,10 +142,10 @@ impl Pipeline {
             .name("logsub-decode".to_owned())
             .spawn(move || stage.run())
             .context("cannot start a thread")?;
-        let say_more = say.clone();
-        let receiving = Receiving::start(entrances, tap, move |line: &str| say_more(line))?;
         Ok(Self {
             receiving,
+            history,
+            is_closing,
             decoding,
             events,
             next,
@@ -160,12 +198,22 @@ impl Pipeline {
 
     /// Ends the stages in the order in which records flow.
     pub fn close(self) -> (Outcome, Vec<HandlerReport>) {
-        self.receiving.stop();
+        self.is_closing.store(true, Ordering::Relaxed);
+        if let Some(receiving) = self.receiving {
+            receiving.stop();
+        }
+        if let Some(history) = &self.history {
+            history.stop();
+        }
         // The panic has been printed.
         let outcome = self.decoding.join().unwrap_or_default();
         // A tree that nobody took has outlets, too.
         drop(self.next.lock().take());
-        (outcome, self.lanes.close())
+        let reports = self.lanes.close();
+        if let Some(history) = self.history {
+            history.finish();
+        }
+        (outcome, reports)
     }
 }
 
@@ -181,6 +229,54 @@ impl Next {
             return None;
         }
         self.lock().take()
+    }
+}
+
+/// Where messages come from.
+struct Sources {
+    receiving: Option<Receiving>,
+    history: Option<Running>,
+    intake: Intake,
+}
+
+impl Sources {
+    /// Connects to the live bus, where it is wanted, and then begins to read the journal.
+    fn open(
+        entrances: &Entrances,
+        config: &decode::Config,
+        history: Option<History>,
+        events: &Events,
+        say: &Say,
+    ) -> anyhow::Result<Self> {
+        let (tap, taker) = tap(&config.topics);
+        let wanted = history.as_ref().map(History::wanted);
+        let mut receiving = None;
+        if wanted.is_none_or(|wanted| wanted.is_live_next) {
+            let say = say.clone();
+            let started = Receiving::start(entrances, tap, move |line: &str| say(line))?;
+            receiving = Some(started);
+        }
+        let Some(history) = history else {
+            return Ok(Self {
+                receiving,
+                history: None,
+                intake: Intake::live(taker),
+            });
+        };
+        // The bus of this machine has confirmed the subscription; others confirm nothing.
+        let settled = Instant::now()
+            + match entrances.own.is_empty() {
+                true => LAG,
+                false => SETTLING,
+            };
+        let events = events.clone();
+        let refused = Box::new(move || events.refuse());
+        let (intake, running) = Intake::journal(taker, history, settled, say, refused)?;
+        Ok(Self {
+            receiving,
+            history: Some(running),
+            intake,
+        })
     }
 }
 
@@ -211,7 +307,16 @@ fn watch_signals(events: Sender<Event>) -> anyhow::Result<()> {
 /// The decoding thread: takes messages, and hands what they say to the dispatcher.
 struct Stage {
     decoder: Decoder,
-    taker: Taker,
+    intake: Intake,
+    /// Where to say how far this is, while a journal is read.
+    progress: Option<Arc<Progress>>,
+    /// Whether the handlers say that.
+    is_durable: bool,
+    /// The last entry of the journal that was taken, if that was not said yet.
+    number: Option<u64>,
+    /// Whether nothing more comes.
+    is_at_end: bool,
+    is_closing: Arc<AtomicBool>,
     dispatcher: Dispatcher,
     events: Events,
     next: Arc<Next>,
@@ -225,7 +330,7 @@ impl Stage {
             let is_open = self.fill(&mut items, next_tick);
             self.take_over();
             if Instant::now() >= next_tick || !is_open {
-                self.decoder.tick(process::now(), &mut items);
+                self.decoder.tick(self.intake.now(), &mut items);
                 self.dispatcher
                     .tick(if is_open { process::now() } else { u64::MAX });
                 next_tick = Instant::now() + TICK;
@@ -242,20 +347,49 @@ impl Stage {
     fn fill(&mut self, items: &mut Vec<Item>, deadline: Instant) -> bool {
         let mut longest = deadline.saturating_duration_since(Instant::now());
         while items.len() < BATCH {
-            match self.taker.take(longest) {
-                Ok(inbound) => {
-                    self.decoder.message(&inbound, process::now(), items);
-                }
+            match self.intake.take(longest) {
+                Ok(taken) => self.decode(taken, items),
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
+            // What is done is said entry by entry.
+            if self.is_at_end || self.is_durable && self.number.is_some() {
+                break;
+            }
             longest = Duration::ZERO;
         }
-        let overflow = self.taker.overflow();
+        let overflow = self.intake.overflow();
         if overflow > 0 {
             self.decoder.overflow(overflow, items);
         }
         true
+    }
+
+    fn decode(&mut self, taken: Taken, items: &mut Vec<Item>) {
+        match taken {
+            Taken::Live(inbound) => self.decoder.message(&inbound, process::now(), items),
+            Taken::Entry(entry) => {
+                self.decoder.entry(&entry.inbound, entry.received, items);
+                self.number = Some(entry.number);
+                if entry.again {
+                    self.decoder.again();
+                }
+            }
+            Taken::Gone(gone) => self.decoder.gone(gone, items),
+            Taken::CaughtUp(offset) => items.push(Item::Notice(Notice::CaughtUp { offset })),
+            Taken::End => self.is_at_end = true,
+        }
+    }
+
+    /// Says how far this is, now that it was dispatched.
+    fn tell_progress(&mut self) {
+        let (Some(number), Some(progress)) = (self.number.take(), &self.progress) else {
+            return;
+        };
+        progress.issue(number);
+        if !(self.is_durable && self.dispatcher.mark(number)) {
+            progress.pass(number);
+        }
     }
 
     /// Goes on with the next tree of loggers, when there is one.
@@ -264,16 +398,30 @@ impl Stage {
             self.dispatcher.tick(u64::MAX);
             next.succeed(&self.dispatcher);
             self.dispatcher = next;
+            if let (Some(progress), true) = (&self.progress, self.is_durable) {
+                self.dispatcher.mark(progress.issued());
+            }
         }
     }
 
     fn hand_on(&mut self, items: &mut Vec<Item>) {
+        let patience = self.intake.is_behind().then_some(&self.is_closing);
+        self.dispatcher.set_patience(patience);
         if !items.is_empty() {
             self.dispatcher
                 .dispatch(std::mem::take(items), process::now());
+        }
+        self.tell_progress();
+        if std::mem::take(&mut self.is_at_end) {
+            // Whoever reads to the end reads all of it, however long that takes.
+            self.dispatcher.wait_until_idle(&self.is_closing);
+            self.events.end();
         }
         if self.dispatcher.has_ended() {
             self.events.end();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

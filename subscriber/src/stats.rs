@@ -62,6 +62,18 @@ pub fn table(summary: &Summary, undelivered: Undelivered, handlers: &[HandlerRep
             summary.overflow
         ));
     }
+    if summary.again > 0 {
+        line(format_args!(
+            "{} messages of the journal that were handed out before",
+            summary.again
+        ));
+    }
+    if summary.gone > 0 {
+        line(format_args!(
+            "{} records gone from the journal",
+            summary.gone
+        ));
+    }
     for (kind, count) in &summary.malformed {
         line(format_args!(
             "{count} messages that could not be read: {kind}"
@@ -116,6 +128,7 @@ pub fn loss(summary: &Summary, handlers: &[HandlerReport]) -> Option<String> {
             summary.overflow,
             "messages dropped because they came too fast",
         ),
+        (summary.gone, "records gone from the journal"),
         (
             summary.malformed.values().sum(),
             "messages that could not be read",

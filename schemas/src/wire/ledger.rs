@@ -301,6 +301,8 @@ impl std::ops::AddAssign for Totals {
 #[derive(Debug)]
 pub struct Ledger {
     attached: u64,
+    /// Others get records, too: what is missing here is no loss.
+    is_share: bool,
     senders: HashMap<SenderId, Account>,
     ended: usize,
     forgotten: Totals,
@@ -338,9 +340,20 @@ impl Ledger {
     pub fn new(attached: u64) -> Self {
         Self {
             attached,
+            is_share: false,
             senders: HashMap::new(),
             ended: 0,
             forgotten: Totals::default(),
+        }
+    }
+
+    /// The account of a receiver that gets a part of the records, in any order, while others get
+    /// the rest: every record is new, and none is missing. What publishers discarded is not
+    /// counted, because each receiver would count it.
+    pub fn of_a_share(attached: u64) -> Self {
+        Self {
+            is_share: true,
+            ..Self::new(attached)
         }
     }
 
@@ -352,8 +365,15 @@ impl Ledger {
         now: u64,
         notices: &mut Vec<Notice>,
     ) -> Verdict {
-        let attached = self.attached;
+        let (attached, is_share) = (self.attached, self.is_share);
         let account = self.hear(header, now, notices);
+        if is_share {
+            account.totals += Totals {
+                received: u64::from(header.count),
+                ..Totals::default()
+            };
+            return Verdict::All;
+        }
         account.enter(topic, header, attached, notices)
     }
 
@@ -366,12 +386,14 @@ impl Ledger {
         now: u64,
         notices: &mut Vec<Notice>,
     ) {
-        let attached = self.attached;
+        let (attached, is_share) = (self.attached, self.is_share);
         let account = self.hear(header, now, notices);
         let reasons = identity.as_ref().map(|who| who.discarded.clone());
         let introduced = account.introduce(identity);
-        account.enter(topic, header, attached, notices);
-        if let Some(reasons) = reasons {
+        if !is_share {
+            account.enter(topic, header, attached, notices);
+        }
+        if let Some(reasons) = reasons.filter(|_| !is_share) {
             account.topic(topic).reasons = reasons.into_iter().collect();
         }
         if introduced {

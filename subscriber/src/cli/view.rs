@@ -257,7 +257,10 @@ pub struct ViewArgs {
     #[arg(value_parser = FalseyValueParser::new())]
     pub utc: bool,
 
-    /// Show only the last N records, at the end
+    /// Show only the last N records: of the journal where the bus has one, and then what comes; else
+    /// at the end
+    ///
+    /// With --since or --from-offset they are the last ones of that part of the journal.
     #[arg(long, value_name = "N", env = "LOGSUB_TAIL", hide_env_values = true)]
     #[arg(help_heading = "End")]
     pub tail: Option<usize>,
@@ -267,10 +270,13 @@ pub struct ViewArgs {
     #[arg(help_heading = "End", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
-    /// End behind the first record shown whose text this regular expression fits
+    /// End behind the first record shown whose text this regular expression fits; or at a time or
+    /// entry of the journal: 10m, 2026-11-20T09:00, offset:1000
+    ///
+    /// What is a time is never taken for an expression; as one it is in brackets: (10m).
     #[arg(
         long,
-        value_name = "REGEX",
+        value_name = "REGEX|WHEN",
         env = "LOGSUB_UNTIL",
         hide_env_values = true
     )]

@@ -243,3 +243,52 @@ proptest! {
         prop_assert!(totals.received <= u64::from(count));
     }
 }
+
+#[test]
+fn of_a_share_nothing_is_missing_and_everything_is_new() {
+    let mut decoder = Decoder {
+        ledger: Ledger::of_a_share(0),
+        ..decoder(&[], "")
+    };
+    for sequence in [7, 3, 20] {
+        let frames: &[&[u8]] = &[b"myapp", &native(sequence, 1), &payload(&["x"])];
+        assert_eq!(messages(&feed(&mut decoder, frames)), ["x"]);
+    }
+    let totals = decoder.summary().totals;
+    assert_eq!((totals.received, totals.lost, totals.earlier), (3, 0, 0));
+}
+
+#[test]
+fn entries_that_are_gone_are_a_loss_with_a_count() {
+    let mut decoder = decoder(&[], "");
+    let gone = Gone {
+        from: 4,
+        to: 9,
+        records: 17,
+        reason: "retention".into(),
+        ..Gone::default()
+    };
+    let mut items = Vec::new();
+    decoder.gone(gone, &mut items);
+    assert_eq!(
+        messages(&items),
+        ["-- the journal no longer has the entries 4..8: 17 records gone (retention) --"]
+    );
+    assert!(matches!(&items[0], Item::Notice(notice) if notice.is_loss()));
+    let summary = decoder.summary();
+    assert_eq!(summary.gone, 17);
+    let loss = crate::stats::loss(&summary, &[]);
+    assert_eq!(loss.unwrap(), "17 records gone from the journal");
+}
+
+#[test]
+fn an_entry_without_a_payload_is_for_journals_alone() {
+    let mut decoder = decoder(&[], "");
+    let frames: &[&[u8]] = &[b"myapp", &native(0, 2), b""];
+    let mut items = Vec::new();
+    decoder.entry(&inbound(frames), 1, &mut items);
+    assert!(items.is_empty());
+    assert_eq!(decoder.summary().totals.received, 2);
+    let frames: &[&[u8]] = &[b"myapp", &native(2, 2), b""];
+    assert_eq!(feed(&mut decoder, frames).len(), 1, "malformed");
+}

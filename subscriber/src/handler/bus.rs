@@ -137,6 +137,11 @@ impl Handler for Bus {
         Ok(())
     }
 
+    /// Whether the other bus has it is not known; the system has it.
+    fn secure(&mut self) -> Result<bool, Fault> {
+        Ok(self.publisher.flush(PATIENCE))
+    }
+
     fn close(&mut self) -> Result<(), Fault> {
         let report = self.publisher.shutdown(PATIENCE);
         self.discarded = report.not_handed_over();

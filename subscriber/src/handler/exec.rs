@@ -99,6 +99,10 @@ impl Handler for Exec {
         Ok(())
     }
 
+    fn secure(&mut self) -> Result<bool, Fault> {
+        Ok(self.outbox.is_empty())
+    }
+
     fn close(&mut self) -> Result<(), Fault> {
         self.outbox.close();
         Ok(())

@@ -7,7 +7,8 @@
 //! Lines are written when the stream pauses and at least every second. What happens when the file
 //! is moved, truncated or the disk is full, is in `file/log_file.rs`; rotation is in
 //! `file/rotation.rs`, with Python's names and times. A record's text is written as it is, as
-//! Python's `FileHandler` does. Nothing is synced: flushed means that the system has it.
+//! Python's `FileHandler` does. Flushed means that the system has it; of a durable subscription
+//! (`history/mod.rs`) it is synced as well, and a rotated file always is.
 
 mod backlog;
 mod compress;
@@ -472,6 +473,7 @@ impl Files {
                             let at = open.iter().position(LogFile::is_clean).unwrap_or(0);
                             let mut oldest = open.remove(at);
                             fault = fault.and(oldest.close());
+                            oldest.sync_what_goes();
                             *dropped += oldest.dropped();
                         }
                         fault?;
@@ -494,6 +496,20 @@ impl Files {
                 results.into_iter().collect()
             }
         }
+    }
+
+    /// Whether everything is on disk.
+    fn secure(&mut self) -> io::Result<bool> {
+        let mut is_secure = true;
+        match self {
+            Files::One(file) => is_secure = file.secure()?,
+            Files::Many { open, .. } => {
+                for file in open {
+                    is_secure &= file.secure()?;
+                }
+            }
+        }
+        Ok(is_secure)
     }
 
     fn dropped(&self) -> u64 {
@@ -540,6 +556,10 @@ impl Handler for FileHandler {
 
     fn flush(&mut self) -> Result<(), Fault> {
         Ok(self.files.each(LogFile::flush)?)
+    }
+
+    fn secure(&mut self) -> Result<bool, Fault> {
+        Ok(self.files.secure()?)
     }
 
     fn reopen(&mut self) -> Result<(), Fault> {

@@ -40,6 +40,15 @@ pub trait Handler: Send {
     fn due(&self) -> Option<Instant> {
         None
     }
+    /// Makes sure, after a flush, that everything that was taken in survives the end of this
+    /// program, and says whether it does. Asked of durable subscriptions.
+    fn secure(&mut self) -> Result<bool, Fault> {
+        Ok(true)
+    }
+    /// Whether it had enough before the last of what was emitted, which so is for another run.
+    fn has_left_some(&self) -> bool {
+        false
+    }
     /// Opens its file anew, if it has one.
     fn reopen(&mut self) -> Result<(), Fault> {
         Ok(())

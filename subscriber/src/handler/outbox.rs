@@ -113,6 +113,11 @@ impl<W: Wire> Outbox<W> {
         self.wire.disconnect();
     }
 
+    /// Whether everything was sent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Records that had no room, or were left at the end.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped

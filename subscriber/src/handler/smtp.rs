@@ -471,6 +471,10 @@ impl Handler for Smtp {
         Ok(())
     }
 
+    fn secure(&mut self) -> Result<bool, Fault> {
+        Ok(self.gathered.records == 0 && self.outbox.is_empty())
+    }
+
     fn close(&mut self) -> Result<(), Fault> {
         if self.gathered.records > 0 {
             self.mail();

@@ -153,6 +153,10 @@ impl Handler for Socket {
         Ok(())
     }
 
+    fn secure(&mut self) -> Result<bool, Fault> {
+        Ok(self.outbox.is_empty())
+    }
+
     fn close(&mut self) -> Result<(), Fault> {
         self.outbox.close();
         Ok(())

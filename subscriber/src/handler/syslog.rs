@@ -268,6 +268,10 @@ impl Handler for Syslog {
         Ok(())
     }
 
+    fn secure(&mut self) -> Result<bool, Fault> {
+        Ok(self.outbox.is_empty())
+    }
+
     fn close(&mut self) -> Result<(), Fault> {
         self.outbox.close();
         Ok(())

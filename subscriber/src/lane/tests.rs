@@ -274,6 +274,7 @@ fn a_handler_whose_reader_has_gone_costs_no_time_although_something_is_due() {
         sieve: Sieve::default(),
         shared: Arc::default(),
         say: quiet(),
+        account: Account::new(None),
         complained: HashMap::new(),
         _over: over,
     };

@@ -20,6 +20,7 @@ use super::tui;
 use crate::cli::{Cli, Delimiter, OutputName, ViewArgs, When};
 use crate::config::units;
 use crate::format::{self, PythonFormat};
+use crate::history::when;
 use crate::query::{Query, smart_case};
 
 /// How long records wait for others when nothing else is said.
@@ -319,7 +320,10 @@ fn context(args: &ViewArgs) -> Extent {
 }
 
 fn goal(args: &ViewArgs) -> Result<Goal, String> {
-    let until = args.until.as_deref().map(Query::matching_text).transpose();
+    // What is a place in the journal ends the stream there (`history/wanted.rs`).
+    let text = args.until.as_deref();
+    let text = text.filter(|text| when::place(text, 0, &TimeZone::UTC).is_none());
+    let until = text.map(Query::matching_text).transpose();
     Ok(Goal {
         count: args.count,
         until: until.map_err(|error| format!("--until: {error}"))?,

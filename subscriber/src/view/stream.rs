@@ -40,6 +40,8 @@ pub struct Stream {
     /// Of those: asked for.
     asked_for: u64,
     is_done: bool,
+    /// Whether records came after that.
+    has_left_some: bool,
     done: Done,
     /// Whether nobody reads any more; told with the next call, because this one took its batch in.
     has_ended: bool,
@@ -118,6 +120,7 @@ impl Stream {
             taken: 0,
             asked_for: 0,
             is_done: false,
+            has_left_some: false,
             done,
             has_ended: false,
         }
@@ -128,7 +131,8 @@ impl Stream {
         let now = self.window.now();
         for (item, is_late) in self.window.release(until) {
             if self.is_done {
-                break;
+                self.has_left_some |= matches!(item, Item::Record(_));
+                continue;
             }
             match item {
                 Item::Record(delivered) => self.record(delivered, is_late),
@@ -186,6 +190,12 @@ impl Stream {
 
 impl Writer {
     fn show(&mut self, shown: Shown, now: u64) {
+        if matches!(shown, Shown::Notice(Notice::CaughtUp { .. })) {
+            // Those were the last ones of the journal; what is live is shown as it comes.
+            for (kept, at) in self.tail.take().into_iter().flat_map(|tail| tail.last) {
+                self.put(kept, at);
+            }
+        }
         match &mut self.tail {
             // Who comes and goes is no news any more at the end.
             Some(tail) if !shown.is_routine() => tail.keep(shown, now),
@@ -317,6 +327,19 @@ impl Handler for Stream {
             true => Err(Fault::Ended),
             false => self.release(self.window.now()),
         }
+    }
+
+    fn secure(&mut self) -> Result<bool, Fault> {
+        let has_tail = self
+            .writer
+            .tail
+            .as_ref()
+            .is_some_and(|tail| !tail.last.is_empty());
+        Ok(self.window.due().is_none() && !has_tail)
+    }
+
+    fn has_left_some(&self) -> bool {
+        self.has_left_some
     }
 
     fn due(&self) -> Option<Instant> {

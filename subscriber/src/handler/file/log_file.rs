@@ -44,6 +44,8 @@ pub(super) struct LogFile {
     pub(super) path: PathBuf,
     settings: Arc<Settings>,
     file: Option<File>,
+    /// Whether the directory has it on disk that the file is there.
+    is_entered: bool,
     /// Bytes in the file, as far as they are known.
     size: u64,
     /// When it is to be rotated by the clock.
@@ -74,6 +76,7 @@ impl LogFile {
             path: path.to_owned(),
             settings: settings.clone(),
             file: None,
+            is_entered: false,
             size: 0,
             due: None,
             clock,
@@ -148,6 +151,7 @@ impl LogFile {
         if metadata.nlink() > 0 {
             // What fails here is tried again below.
             drop(self.write());
+            self.sync_what_goes();
         }
         self.open_file(false)?;
         if self.file.as_ref().map(identity).transpose()? != Some(old) {
@@ -162,6 +166,28 @@ impl LogFile {
         self.dropped += self.backlog.abandon();
         self.compressor.wait();
         result
+    }
+
+    /// Whether everything that was taken in is on disk; what is in the file is synced.
+    pub(super) fn secure(&mut self) -> io::Result<bool> {
+        if let Some(file) = &self.file {
+            match file.sync_data() {
+                // A pipe or a device has no disk behind it.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                synced => synced.map_err(|error| self.named(error))?,
+            }
+            if !self.is_entered {
+                enter(&self.path).map_err(|error| self.named(error))?;
+                self.is_entered = true;
+            }
+        }
+        Ok(self.is_clean())
+    }
+
+    /// Syncs a file that will not be asked again.
+    pub(super) fn sync_what_goes(&self) {
+        // What fails here failed in writing, or cannot be helped.
+        drop(self.file.as_ref().map(File::sync_data));
     }
 
     /// Records that were dropped.
@@ -246,6 +272,7 @@ impl LogFile {
         if let Some(schedule) = &rotation.schedule {
             self.due = Some(schedule.next(now));
         }
+        self.sync_what_goes();
         self.file = None;
         if !settings.is_delayed {
             self.open_file(false)?;
@@ -262,6 +289,7 @@ impl LogFile {
         let file = opened.map_err(|error| self.named(error))?;
         self.size = file.metadata()?.len();
         self.file = Some(file);
+        self.is_entered = false;
         Ok(())
     }
 
@@ -322,6 +350,24 @@ fn open(path: &Path, settings: &Settings, truncates: bool) -> io::Result<File> {
         file.set_len(0)?;
     }
     Ok(file)
+}
+
+/// Syncs the directory in which a file is; the file's own sync does not say that it is there.
+fn enter(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let synced = File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
+    match synced {
+        // A directory that may be written into, and not be read, cannot be opened.
+        Err(error)
+            if [io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied]
+                .contains(&error.kind()) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 /// What tells an open file from every other: device and inode.

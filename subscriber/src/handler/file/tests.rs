@@ -355,3 +355,26 @@ fn records_go_into_the_files_that_their_fields_name_however_few_may_be_open() {
     }
     assert_eq!(handler.dropped(), 0);
 }
+
+#[test]
+fn what_is_not_in_the_file_is_not_safe() {
+    let (_dir, path) = place();
+    let mut file = handler(&path);
+    file.emit(&[record("one")]).unwrap();
+    assert!(!file.secure().unwrap());
+    file.flush().unwrap();
+    assert!(file.secure().unwrap());
+    assert_eq!(text(&path), "one\n");
+}
+
+#[test]
+fn a_device_that_cannot_be_synced_is_safe_when_it_is_written() {
+    let mut file = handler(Path::new("/dev/null"));
+    file.emit(&[record("one")]).unwrap();
+    file.flush().unwrap();
+    assert!(file.secure().unwrap());
+    let mut full = handler(Path::new("/dev/full"));
+    full.emit(&[record("one")]).unwrap();
+    assert!(full.flush().is_err());
+    assert!(!full.secure().unwrap());
+}

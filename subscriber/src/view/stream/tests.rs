@@ -345,3 +345,28 @@ fn programs_get_what_was_sent_and_terminals_nothing_that_steers_them() {
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["message"], "a\x1b[2J\nb\u{9b}");
 }
+
+#[test]
+fn the_last_records_of_a_journal_are_shown_where_it_ends_and_then_what_is_live() {
+    let mut viewed = Viewed::new(&["--tail", "2", "--reorder", "0"]);
+    let caught_up = Item::Notice(Notice::CaughtUp { offset: 3 });
+    let history = [said(1, 0, "one"), said(1, 0, "two"), said(1, 0, "three")];
+    viewed.stream.emit(&history).unwrap();
+    assert_eq!(viewed.out.text(), "");
+    assert!(!viewed.stream.secure().unwrap());
+    viewed.stream.emit(&[caught_up]).unwrap();
+    assert_eq!(messages(&viewed.out.text()), ["two", "three"]);
+    viewed.stream.emit(&[said(1, 0, "four")]).unwrap();
+    assert_eq!(messages(&viewed.out.text()), ["two", "three", "four"]);
+    assert!(viewed.stream.secure().unwrap());
+}
+
+#[test]
+fn what_comes_behind_the_last_one_that_was_wanted_is_left() {
+    let mut viewed = Viewed::new(&["--count", "2", "--reorder", "0"]);
+    let wanted = [said(1, 0, "one"), said(1, 0, "two")];
+    viewed.stream.emit(&wanted).unwrap();
+    assert!(!viewed.stream.has_left_some());
+    viewed.stream.emit(&[said(1, 0, "three")]).unwrap();
+    assert!(viewed.stream.has_left_some());
+}
