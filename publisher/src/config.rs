@@ -10,6 +10,8 @@ use logbus_schemas::codec::{self, Codec};
 use logbus_schemas::topic::Topic;
 use logbus_transport::{Endpoint, EndpointError};
 
+use crate::durable::Delivery;
+
 /// Where publishers connect to when nothing else is said: the publishers' side of a broker on
 /// this machine.
 pub const DEFAULT_ENDPOINT: &str = "tcp://127.0.0.1:5556";
@@ -52,6 +54,9 @@ pub struct Config {
     pub max_record: usize,
     /// The name under which people see this sender.
     pub program: String,
+    /// What is promised of a record that was sent. Durable delivery has an endpoint of its own, in
+    /// place of those above.
+    pub delivery: Delivery,
 }
 
 impl Default for Config {
@@ -68,6 +73,7 @@ impl Default for Config {
             batch_bytes: 64 << 10,
             max_record: 16 << 20,
             program: program_name(),
+            delivery: Delivery::default(),
         }
     }
 }
