@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use logbus_schemas::codec::{self, Codec};
 use logbus_schemas::topic::Topic;
-use logbus_transport::{Endpoint, EndpointError};
+use logbus_transport::{Endpoint, EndpointError, Error};
 
 use crate::durable::Delivery;
 
@@ -85,6 +85,20 @@ impl Config {
             connect: endpoints.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// The same for a process in which no spool can be made: records that wait in memory are better
+    /// than none.
+    pub(crate) fn without_spool(&self, error: &Error) -> Self {
+        let mut config = self.clone();
+        if let Delivery::Durable(durable) = &mut config.delivery
+            && durable.spool.take().is_some()
+        {
+            durable
+                .tell
+                .say(&format!("{error}; records wait in memory"));
+        }
+        config
     }
 
     /// The endpoints to connect to: those given, else the environment's, else the default.

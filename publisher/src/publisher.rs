@@ -132,6 +132,7 @@ impl Publisher {
     /// will. Of two threads that begin one, the second throws its own away.
     fn succeed<'a>(&self, incarnation: &'a Incarnation) -> &'a Incarnation {
         let begun = Incarnation::begin(&self.config)
+            .or_else(|error| Incarnation::begin(&self.config.without_spool(&error)))
             .unwrap_or_else(|_| Incarnation::without_sockets(&self.config));
         if let Err(spare) = incarnation.next.set(Box::new(begun)) {
             drop(spare.close(Duration::ZERO));

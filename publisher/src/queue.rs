@@ -378,8 +378,12 @@ impl Queue {
                     }
                 }
             }
-            // What was not looked at goes back to its end of the queue, in order.
-            state.fresh.append(&mut waiting);
+            // What was not looked at goes back to its end of the queue, in order, and a long queue is
+            // not copied for that.
+            match state.fresh.is_empty() {
+                true => state.fresh = waiting,
+                false => state.fresh.append(&mut waiting),
+            }
         }
         state.bytes -= bytes;
         state.in_hand.0 += taken.entries.len();

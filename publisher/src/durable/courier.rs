@@ -18,7 +18,7 @@ use logbus_transport::{Error, ErrorKind, PollSet};
 use super::config::DurableConfig;
 use super::link::{Heard, Link};
 use super::window::{Item, Place, Window};
-use crate::spool::{self, Name, Spool};
+use crate::spool::{self, Name, Spool, Stored};
 use crate::stats::{Counters, Reason};
 
 /// How soon a spool that could not be written is tried again.
@@ -335,28 +335,28 @@ impl Courier {
 
     /// The next message that is only on disk.
     fn read_next(&mut self) -> io::Result<Option<Item>> {
-        for spool in self.adopted.iter_mut().chain(&mut self.spool) {
-            if let Some(stored) = spool.next()? {
-                return Ok(Some(Item {
-                    topic: stored.topic,
-                    header: stored.header,
-                    payload: stored.payload,
-                    place: Some(Place {
-                        spool: spool.id(),
-                        segment: stored.segment,
-                    }),
-                    is_passing: false,
-                }));
+        let mut unreadable = None;
+        for spool in &mut self.adopted {
+            match spool.next() {
+                Ok(Some(stored)) => return Ok(Some(item(spool.id(), stored))),
+                Ok(None) => {}
+                Err(error) => unreadable = Some(error),
             }
         }
-        Ok(None)
+        if let Some(error) = unreadable {
+            self.tell_once("read", &format!("cannot read a spool: {error}"));
+        }
+        let Some(own) = &mut self.spool else {
+            return Ok(None);
+        };
+        Ok(own.next()?.map(|stored| item(own.id(), stored)))
     }
 
     /// Writes down what is done, and removes what nobody needs any more.
     fn tidy(&mut self) {
         let mut faults = Vec::new();
         for spool in self.adopted.iter_mut().chain(&mut self.spool) {
-            faults.extend(spool.commit().err());
+            faults.extend(spool.write().err());
             faults.extend(spool.sync_if_due().err());
             faults.extend(spool.trim().err());
         }
@@ -499,5 +499,18 @@ impl Courier {
             }
         }
         (lost, kept)
+    }
+}
+
+fn item(spool: u64, stored: Stored) -> Item {
+    Item {
+        topic: stored.topic,
+        header: stored.header,
+        payload: stored.payload,
+        place: Some(Place {
+            spool,
+            segment: stored.segment,
+        }),
+        is_passing: false,
     }
 }

@@ -66,6 +66,7 @@ pub(crate) fn spawn(
         durable: durable.clone(),
         next_heartbeat: Instant::now(),
         next_look: Instant::now(),
+        nap_until: Instant::now(),
     };
     start(move || sender.run())
 }
@@ -95,6 +96,8 @@ struct Sender {
     durable: DurableConfig,
     next_heartbeat: Instant,
     next_look: Instant,
+    /// Until when to wait for more after some records came, whatever the broker says meanwhile.
+    nap_until: Instant,
 }
 
 impl Sender {
@@ -108,16 +111,25 @@ impl Sender {
                 }
             }
             let has_room = self.courier.room() > 0;
-            let rest = match taken {
-                Taken { has_more: true, .. } => Rest::Awake,
-                Taken { seen: 0, .. } if has_room => Rest::Sleep,
-                _ if has_room => Rest::Nap,
-                _ => Rest::Awake,
-            };
+            let rest = self.rest(&taken, has_room);
             // Without room nobody need call: what makes room comes from the broker.
             if self.queue.rest(self.courier.is_settled(), rest) || !has_room {
                 self.sleep(rest, taken.deadline);
             }
+        }
+    }
+
+    fn rest(&mut self, taken: &Taken, has_room: bool) -> Rest {
+        let now = Instant::now();
+        if taken.seen > 0 {
+            self.nap_until = now + NAP;
+        }
+        if taken.has_more || !has_room {
+            Rest::Awake
+        } else if now < self.nap_until {
+            Rest::Nap
+        } else {
+            Rest::Sleep
         }
     }
 
@@ -246,7 +258,7 @@ impl Sender {
     fn sleep(&self, rest: Rest, deadline: Option<Deadline>) {
         let mut set = PollSet::new();
         if rest == Rest::Nap {
-            set.wake_by(Instant::now() + NAP);
+            set.wake_by(self.nap_until);
         }
         if let Some(deadline) = deadline {
             set.wake_by(deadline.stop);

@@ -254,16 +254,18 @@ impl Spool {
         Ok(number)
     }
 
-    /// Writes what was appended. When it fails, none of it is in the spool.
+    /// Writes what was appended, and syncs it where that is to be done at once. When the writing
+    /// fails, none of it is in the spool.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
-        self.write_pending()?;
+        self.write()?;
         match (self.fsync, self.unsynced_since) {
             (Fsync::Always, Some(_)) => self.sync(),
             _ => Ok(()),
         }
     }
 
-    fn write_pending(&mut self) -> io::Result<()> {
+    /// Writes what was appended. That is enough for notes: one that is lost has a message sent again.
+    pub(crate) fn write(&mut self) -> io::Result<()> {
         let (Some(writer), Some(segment)) = (&mut self.writer, self.segments.back_mut()) else {
             return Ok(());
         };
@@ -486,7 +488,7 @@ impl Spool {
 
     /// Leaves it to whoever comes, synced as far as that is wanted.
     pub(crate) fn leave(mut self) -> io::Result<()> {
-        self.write_pending()?;
+        self.write()?;
         self.sync()
     }
 }

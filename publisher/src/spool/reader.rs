@@ -49,13 +49,11 @@ impl Reader {
         loop {
             let place = self.place();
             match format::read(&self.piece[self.at..], self.key, place) {
-                Found::Entry(_, end) => {
-                    let entry = format::read(&self.piece[self.at..], self.key, place);
+                Found::Entry(entry, end) => {
+                    let taken = take(entry);
                     self.at += end;
                     self.is_in_damage = false;
-                    if let Found::Entry(entry, _) = entry {
-                        return Ok(Some(take(entry)));
-                    }
+                    return Ok(Some(taken));
                 }
                 Found::Short(needed) => {
                     if !self.fill(needed)? {
