@@ -465,7 +465,10 @@ impl Spool {
             && (self.segments.len() > 1 || self.writer.is_none())
         {
             let (number, bytes) = (first.number, first.bytes);
-            fs::remove_file(self.held.segment(number))?;
+            match fs::remove_file(self.held.segment(number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             self.bytes -= bytes;
             self.segments.pop_front();
             if self.cursor.0 <= number {

@@ -50,12 +50,19 @@ pub(crate) struct Journal {
     next: HashMap<(u64, String), u64>,
     unanswered: Vec<(Peer, u64, String)>,
     greeted: HashSet<Peer>,
+    /// What was refused is refused for good.
+    refused: HashMap<(u64, String, u64), String>,
 }
 
 impl Journal {
     pub(crate) fn records(&self) -> u64 {
         let messages = self.messages.values().flatten();
         messages.map(|(_, count, _)| u64::from(*count)).sum()
+    }
+
+    /// Whether somebody has said hello since it came.
+    pub(crate) fn is_called(&self) -> bool {
+        !self.greeted.is_empty()
     }
 
     pub(crate) fn goodbyes(&self) -> usize {
@@ -204,9 +211,9 @@ fn publish(
     if !journal.greeted.contains(&peer) {
         journal.faults.push(format!("{topic} came before hello"));
     }
-    if let Some(code) = rules.refuses.get(&topic).filter(|_| header.count > 0) {
+    if let Some(code) = refusal(rules, journal, &topic, &header) {
         let refused = Command::Refused(Refused {
-            code: code.clone(),
+            code,
             reason: "because the test wants it".into(),
             sender: header.sender.0,
             topic,
@@ -222,6 +229,22 @@ fn publish(
         let count = journal.unanswered.len();
         journal.faults.push(format!("{count} without an answer"));
     }
+}
+
+fn refusal(rules: &Rules, journal: &mut Journal, topic: &str, header: &Header) -> Option<String> {
+    let key = (header.sender.0, topic.to_owned());
+    let place = (key.0, key.1.clone(), header.sequence);
+    if header.count == 0 {
+        return None;
+    }
+    let next = journal.next.entry(key).or_default();
+    if header.sequence < *next {
+        return journal.refused.get(&place).cloned();
+    }
+    let code = rules.refuses.get(topic)?.clone();
+    *next = header.sequence + u64::from(header.count);
+    journal.refused.insert(place, code.clone());
+    Some(code)
 }
 
 fn keep(journal: &mut Journal, topic: &str, header: &Header, payload: &[u8]) {
@@ -244,7 +267,11 @@ fn keep(journal: &mut Journal, topic: &str, header: &Header, payload: &[u8]) {
 }
 
 fn acknowledge(board: &mut Switchboard, journal: &mut Journal) {
+    let mut answered = HashSet::new();
     for (peer, sender, topic) in std::mem::take(&mut journal.unanswered).into_iter().rev() {
+        if !answered.insert((peer.clone(), sender, topic.clone())) {
+            continue;
+        }
         let next = journal.next.get(&(sender, topic.clone())).copied();
         let ack = Command::Ack(Ack {
             sender,

@@ -1,12 +1,14 @@
 //! What durable delivery promises: every record is acknowledged, discarded with a reason, or left,
 //! whatever broker, network and process do. One test file a promise's neighbourhood:
-//! `delivery.rs` without a spool, `spool.rs` with one, `processes.rs` across killed processes.
+//! `delivery.rs` without a spool, `spool.rs` with one, `processes.rs` across killed processes,
+//! `weather.rs` where everything comes together.
 #![allow(clippy::unwrap_used, reason = "a test fails where something fails")]
 
 mod broker;
 mod delivery;
 mod processes;
 mod spool;
+mod weather;
 
 use std::time::Duration;
 

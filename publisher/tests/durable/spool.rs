@@ -1,9 +1,12 @@
 //! Delivery with a spool: what outlives an outage and a publisher, and what does not come twice.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use logbus_publisher::{Config, DurableConfig, Fsync, Overflow, Publisher, Reason, Report, drain};
+use logbus_publisher::{
+    Config, Delivery, DurableConfig, Fsync, Overflow, Publisher, Reason, Report, Tell, drain,
+};
 
 use crate::broker::{Broker, Rules};
 use crate::{LONG, assert_adds_up, config, publish, publisher};
@@ -223,4 +226,33 @@ fn a_damaged_spool_costs_what_was_damaged_and_is_counted() {
     assert!(!drained.is_complete());
     let records = broker.journal().records();
     assert!((90..100).contains(&records), "{records}");
+}
+
+#[test]
+fn where_a_spool_can_no_longer_be_written_memory_takes_its_place_and_it_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(Rules::default());
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let lines = told.clone();
+    let durable = DurableConfig {
+        spool_bytes: 20_000,
+        ..spooled(dir.path())
+    };
+    let mut config = config(&broker, durable);
+    if let Delivery::Durable(durable) = &mut config.delivery {
+        durable.tell = Tell::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+    }
+    let publisher = Publisher::new(config).unwrap();
+    publish(&publisher, "a", 10);
+    assert!(publisher.flush(LONG));
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    for _ in 0..50 {
+        publish(&publisher, "a", 20);
+        assert!(publisher.flush(LONG));
+    }
+    let report = publisher.shutdown(LONG);
+    assert_eq!((report.acknowledged, report.left), (1010, 0));
+    assert!(broker.journal().faults.is_empty());
+    let told = told.lock().unwrap();
+    assert!(told[0].contains("cannot write the spool"), "{told:?}");
 }
