@@ -9,7 +9,7 @@
 //! A spool whose owner is dead is taken over by [`Spool::adopt`]: its messages keep their sender and
 //! their numbers, and what was noted as done is not given again. Nothing here sends anything.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,9 +22,12 @@ mod folder;
 mod format;
 mod own;
 mod reader;
+mod done;
+mod backlog;
 
 pub(crate) use folder::{Name, file_name, spools};
 
+use done::Done;
 use folder::Held;
 use format::{Entry, Key};
 use reader::Reader;
@@ -93,48 +96,6 @@ struct Segment {
     bytes: u64,
     /// Messages in it that are not done.
     undone: u64,
-}
-
-/// What need not be sent again.
-#[derive(Debug, Default)]
-struct Done {
-    acked: HashMap<(u64, Topic), u64>,
-    refused: HashSet<(u64, Topic, u64)>,
-}
-
-impl Done {
-    fn note(&mut self, entry: Entry<'_>) {
-        match entry {
-            Entry::Acked {
-                sender,
-                next,
-                topic,
-            } => {
-                let known = self.acked.entry((sender, topic)).or_default();
-                *known = next.max(*known);
-            }
-            Entry::Refused {
-                sender,
-                sequence,
-                topic,
-            } => drop(self.refused.insert((sender, topic, sequence))),
-            Entry::Message { .. } => {}
-        }
-    }
-
-    /// Whether the message's records are done. That of a heartbeat, which has none, is not known.
-    fn has(&self, topic: &Topic, header: &Header) -> bool {
-        if self.acked.is_empty() && self.refused.is_empty() {
-            return false;
-        }
-        let sender = header.sender.0;
-        let next = self.acked.get(&(sender, topic.clone())).copied();
-        let end = header.sequence + u64::from(header.count.max(1));
-        next.is_some_and(|next| end <= next)
-            || self
-                .refused
-                .contains(&(sender, topic.clone(), header.sequence))
-    }
 }
 
 impl Spool {
@@ -319,7 +280,10 @@ impl Spool {
             .create_new(true)
             .open(self.held.segment(number))?;
         if self.fsync != Fsync::Never {
-            File::open(&self.held.path)?.sync_all()?;
+            sync_folder(&self.held.path)?;
+        }
+        if self.fsync != Fsync::Never && number == 1 {
+            self.held.path.parent().map_or(Ok(()), sync_folder)?;
         }
         self.next_segment += 1;
         self.writer = Some(file);
@@ -342,105 +306,6 @@ impl Spool {
             spool: self.held.id,
             segment,
         }
-    }
-
-    // ---- Reading.
-
-    /// Messages that [`Spool::next`] has still to give.
-    pub(crate) fn unread(&self) -> u64 {
-        self.unread
-    }
-
-    /// The next message that is not done and that the caller was not left with.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Stored>> {
-        while self.unread > 0 {
-            match self.read_message()? {
-                Some(stored) if self.done.has(&stored.topic, &stored.header) => {
-                    self.unread -= 1;
-                    self.settle(stored.segment);
-                }
-                Some(stored) => {
-                    self.unread -= 1;
-                    return Ok(Some(stored));
-                }
-                None if self.go_on() => {}
-                None => self.unread = 0,
-            }
-        }
-        Ok(None)
-    }
-
-    fn read_message(&mut self) -> io::Result<Option<Stored>> {
-        let (number, place) = self.cursor;
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            None => {
-                let key = Key {
-                    spool: self.held.id,
-                    segment: number,
-                };
-                let reader = Reader::open(&self.held.segment(number), key, place);
-                match reader {
-                    Ok(reader) => self.reader.insert(reader),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        let mut found = None;
-        while found.is_none() {
-            let took = reader.next(|entry| stored(entry, number))?;
-            match took {
-                Some(message) => found = message,
-                None => break,
-            }
-        }
-        self.cursor = (number, reader.place());
-        Ok(found)
-    }
-
-    /// Goes to the next segment; `false` at the last one.
-    fn go_on(&mut self) -> bool {
-        let at = self.cursor.0;
-        let next = self.segments.iter().find(|segment| segment.number > at);
-        let Some(next) = next else { return false };
-        self.cursor = (next.number, 0);
-        self.reader = None;
-        true
-    }
-
-    /// Looks through an earlier owner's segments: how much there is, and what of it is done.
-    fn survey(&mut self) -> io::Result<()> {
-        let mut waiting: HashMap<(u64, Topic), VecDeque<(u64, u32)>> = HashMap::new();
-        for number in self.held.segments()? {
-            let path = self.held.segment(number);
-            let mut segment = Segment {
-                number,
-                bytes: fs::metadata(&path)?.len(),
-                undone: 0,
-            };
-            let mut reader = Reader::open(&path, self.key(number), 0)?;
-            let done = &mut self.done;
-            let mut look = |entry: Entry<'_>| {
-                if let Entry::Message { topic, header, .. } = entry {
-                    segment.undone += 1;
-                    let key = (header.sender.0, topic);
-                    let numbers = waiting.entry(key).or_default();
-                    numbers.push_back((header.sequence, header.count));
-                } else {
-                    done.note(entry);
-                }
-            };
-            while reader.next(&mut look)?.is_some() {}
-            self.damages += reader.damages;
-            self.unread += segment.undone;
-            self.bytes += segment.bytes;
-            self.next_segment = number + 1;
-            self.segments.push_back(segment);
-        }
-        self.adopted_records = self.done.count_undone(&waiting);
-        self.cursor = (self.segments.front().map_or(1, |first| first.number), 0);
-        Ok(())
     }
 
     // ---- Being done.
@@ -496,35 +361,9 @@ impl Spool {
     }
 }
 
-impl Done {
-    fn count_undone(&self, waiting: &HashMap<(u64, Topic), VecDeque<(u64, u32)>>) -> u64 {
-        let mut records = 0;
-        for (key, numbers) in waiting {
-            let next = self.acked.get(key).copied().unwrap_or_default();
-            let is_refused = |first: u64| self.refused.contains(&(key.0, key.1.clone(), first));
-            let left = numbers
-                .iter()
-                .filter(|(first, count)| first + u64::from(*count) > next && !is_refused(*first));
-            records += left.map(|(_, count)| u64::from(*count)).sum::<u64>();
-        }
-        records
-    }
-}
-
-fn stored(entry: Entry<'_>, segment: u32) -> Option<Stored> {
-    match entry {
-        Entry::Message {
-            topic,
-            header,
-            payload,
-        } => Some(Stored {
-            topic,
-            header,
-            payload: payload.to_vec(),
-            segment,
-        }),
-        Entry::Acked { .. } | Entry::Refused { .. } => None,
-    }
+/// Has what a folder names outlive the machine.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 #[cfg(test)]

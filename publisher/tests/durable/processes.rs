@@ -166,7 +166,7 @@ fn without_a_broker_logpub_says_what_is_kept_and_what_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let broker = Broker::absent(Rules::default());
     let folder = dir.path().to_str().unwrap();
-    let kept = ["--durable", "--spool", folder, "--linger", "0.2", "hello"];
+    let kept = ["--spool", folder, "--linger", "0.2", "hello"];
     let ended = logpub(&broker, &kept).output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(0), "{said}");

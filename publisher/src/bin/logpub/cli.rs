@@ -39,11 +39,7 @@ pub(crate) struct Cli {
     /// Spools of any program are sent, under their own senders and numbers, and removed when a
     /// broker has acknowledged all of them. It gives up when nothing was acknowledged for --linger
     /// seconds.
-    #[arg(
-        long,
-        value_name = "DIR",
-        conflicts_with_all = ["message", "json", "durable", "spool"]
-    )]
+    #[arg(long, value_name = "DIR", conflicts_with = "message")]
     pub(crate) drain: Option<PathBuf>,
 
     /// The message; without one, standard input is read
@@ -100,14 +96,10 @@ pub(crate) struct Common {
     )]
     pub(crate) durable_endpoint: Option<String>,
 
-    /// Keep in DIR what is not acknowledged: the next logpub of that topic sends it, or --drain
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "durable",
-        env = "LOGPUB_SPOOL",
-        hide_env_values = true
-    )]
+    /// Keep in DIR what is not acknowledged (implies --durable)
+    ///
+    /// The next logpub of that topic sends it, or --drain.
+    #[arg(long, value_name = "DIR", env = "LOGPUB_SPOOL", hide_env_values = true)]
     pub(crate) spool: Option<PathBuf>,
 
     /// Seconds to wait for a subscriber, and at the end for what is still queued or unacknowledged
@@ -139,4 +131,11 @@ pub(crate) enum Command {
         #[arg(required = true, last = true, value_name = "CMD")]
         command: Vec<String>,
     },
+}
+
+impl Common {
+    /// Whether records are sent until they are acknowledged.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable || self.spool.is_some()
+    }
 }

@@ -11,7 +11,7 @@ use crate::cli::Common;
 
 /// What is promised of the records.
 pub(crate) fn delivery(common: &Common) -> anyhow::Result<Delivery> {
-    if common.durable {
+    if common.is_durable() {
         config(common).map(Delivery::Durable)
     } else {
         Ok(Delivery::BestEffort)

@@ -90,7 +90,7 @@ impl Target {
             topic,
             level,
             linger,
-            is_durable: common.durable,
+            is_durable: common.is_durable(),
             spool: common.spool.clone(),
         })
     }

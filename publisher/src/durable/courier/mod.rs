@@ -7,18 +7,19 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use logbus_schemas::Topic;
-use logbus_schemas::wire::durable::{Ack, Hello, Refused};
+use logbus_schemas::wire::durable::Hello;
 use logbus_transport::{Error, ErrorKind, PollSet};
+
+mod answers;
+mod feed;
 
 use super::config::DurableConfig;
 use super::link::{Heard, Link};
 use super::window::{Item, Place, Window};
-use crate::spool::{self, Name, Spool, Stored};
+use crate::spool::Spool;
 use crate::stats::{Counters, Reason};
 
 /// How soon a spool that could not be written is tried again.
@@ -95,7 +96,7 @@ impl Courier {
     /// Why it takes nothing in, when it does not.
     pub(crate) fn why_full(&self) -> Reason {
         match &self.spool {
-            Some(_) if self.spool_failed.is_none() => Reason::SpoolFull,
+            Some(_) if self.spool_failed.is_none() && self.later.is_empty() => Reason::SpoolFull,
             _ => Reason::QueueFull,
         }
     }
@@ -237,44 +238,6 @@ impl Courier {
         self.tell_once("spool", &line);
     }
 
-    /// Sends what these dead publishers left before anything else.
-    pub(crate) fn adopt(
-        &mut self,
-        dir: &Path,
-        is_wanted: impl Fn(&Name) -> bool,
-        counters: &Counters,
-    ) -> io::Result<()> {
-        for name in spool::spools(dir)?.into_iter().filter(is_wanted) {
-            match Spool::adopt(dir, &name, self.config.fsync) {
-                Ok(Some(spool)) => self.take_over(spool, counters),
-                Ok(None) => {}
-                Err(error) => {
-                    let line =
-                        format!("cannot read the spool {name} in {}: {error}", dir.display());
-                    self.tell_once(&name.to_string(), &line);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take_over(&mut self, spool: Spool, counters: &Counters) {
-        let add = |counter: &std::sync::atomic::AtomicU64, count: u64| {
-            counter.fetch_add(count, Ordering::Relaxed);
-        };
-        add(&counters.adopted, spool.adopted_records);
-        add(&counters.adopted_damages, spool.damages);
-        if spool.damages > 0 {
-            let line = format!(
-                "the spool {} is damaged in {} places; what can be read of it is sent",
-                spool.path().display(),
-                spool.damages
-            );
-            self.tell_once(&format!("damage {}", spool.id()), &line);
-        }
-        self.adopted.push_back(spool);
-    }
-
     // ---- A turn.
 
     /// Hears what came, and sends what there is credit for.
@@ -319,149 +282,7 @@ impl Courier {
         }
     }
 
-    fn fill_window(&mut self) {
-        while self.has_window_room() {
-            let item = match self.read_next() {
-                Ok(item) => item.or_else(|| self.later.pop_front()),
-                Err(error) => {
-                    self.tell_once("read", &format!("cannot read a spool: {error}"));
-                    None
-                }
-            };
-            let Some(item) = item else { return };
-            self.window.push(item);
-        }
-    }
-
-    /// The next message that is only on disk.
-    fn read_next(&mut self) -> io::Result<Option<Item>> {
-        let mut unreadable = None;
-        for spool in &mut self.adopted {
-            match spool.next() {
-                Ok(Some(stored)) => return Ok(Some(item(spool.id(), stored))),
-                Ok(None) => {}
-                Err(error) => unreadable = Some(error),
-            }
-        }
-        if let Some(error) = unreadable {
-            self.tell_once("read", &format!("cannot read a spool: {error}"));
-        }
-        let Some(own) = &mut self.spool else {
-            return Ok(None);
-        };
-        Ok(own.next()?.map(|stored| item(own.id(), stored)))
-    }
-
-    /// Writes down what is done, and removes what nobody needs any more.
-    fn tidy(&mut self) {
-        let mut faults = Vec::new();
-        for spool in self.adopted.iter_mut().chain(&mut self.spool) {
-            faults.extend(spool.write().err());
-            faults.extend(spool.sync_if_due().err());
-            faults.extend(spool.trim().err());
-        }
-        for at in (0..self.adopted.len()).rev() {
-            if self.adopted[at].is_done()
-                && let Some(spool) = self.adopted.remove(at)
-            {
-                faults.extend(spool.remove().err());
-            }
-        }
-        for error in faults {
-            self.tell_once("tidy", &format!("cannot tidy a spool: {error}"));
-        }
-    }
-
-    // ---- Answers.
-
-    fn acknowledge(&mut self, ack: &Ack, counters: &Counters) {
-        let Ok(topic) = Topic::new(&ack.topic) else {
-            return;
-        };
-        let settled = self.window.acknowledge(ack.sender, &topic, ack.next);
-        let mut noted = HashSet::new();
-        for item in settled {
-            if self.settle(&item) {
-                self.undone -= item.records();
-                counters
-                    .acknowledged
-                    .fetch_add(item.records(), Ordering::Relaxed);
-            } else {
-                let counter = &counters.adopted_acknowledged;
-                counter.fetch_add(item.records(), Ordering::Relaxed);
-            }
-            if let Some(place) = item.place
-                && noted.insert(place.spool)
-                && let Some(spool) = self.spool_of(place)
-                && let Err(error) = spool.note_acked(ack.sender, &topic, ack.next)
-            {
-                self.tell_once("note", &format!("cannot write a spool: {error}"));
-            }
-        }
-    }
-
-    fn refuse(&mut self, refused: &Refused, counters: &Counters) {
-        let line = format!(
-            "the broker refuses ({}): {}; what it refuses is counted as discarded",
-            refused.code, refused.reason
-        );
-        self.tell_once(&refused.code, &line);
-        let Ok(topic) = Topic::new(&refused.topic) else {
-            return;
-        };
-        if let Some(item) =
-            self.window
-                .refuse(refused.sender, &topic, refused.sequence, refused.records)
-        {
-            self.give_up(&item, Reason::of_refusal(&refused.code), counters);
-        }
-    }
-
-    /// A message that the broker would refuse for its size.
-    fn withdraw(&mut self, bytes: u64, most: u64, counters: &Counters) {
-        let line = format!(
-            "a message of {bytes} bytes is larger than the {most} that the broker takes; \
-             such records are counted as discarded"
-        );
-        self.tell_once("size", &line);
-        if let Some(item) = self.window.withdraw() {
-            self.give_up(&item, Reason::RefusedSize, counters);
-        }
-    }
-
-    fn give_up(&mut self, item: &Item, reason: Reason, counters: &Counters) {
-        if self.settle(item) {
-            self.undone -= item.records();
-            counters.discard(reason, item.records());
-        } else {
-            counters
-                .adopted_refused
-                .fetch_add(item.records(), Ordering::Relaxed);
-        }
-        if let Some(place) = item.place
-            && let Some(spool) = self.spool_of(place)
-            && let Err(error) = spool.note_refused(&item.header, &item.topic)
-        {
-            self.tell_once("note", &format!("cannot write a spool: {error}"));
-        }
-    }
-
-    /// Says that a message is done; whether it was this publisher's own.
-    fn settle(&mut self, item: &Item) -> bool {
-        let Some(place) = item.place else { return true };
-        if let Some(spool) = self.spool_of(place) {
-            spool.settle(place.segment);
-        }
-        self.spool
-            .as_ref()
-            .is_some_and(|own| own.id() == place.spool)
-    }
-
-    fn spool_of(&mut self, place: Place) -> Option<&mut Spool> {
-        let mut spools = self.adopted.iter_mut().chain(&mut self.spool);
-        spools.find(|spool| spool.id() == place.spool)
-    }
-
+    /// Says a line, unless one of this kind was said.
     fn tell_once(&mut self, kind: &str, line: &str) {
         if self.told.insert(kind.to_owned()) {
             self.config.tell.say(line);
@@ -499,18 +320,5 @@ impl Courier {
             }
         }
         (lost, kept)
-    }
-}
-
-fn item(spool: u64, stored: Stored) -> Item {
-    Item {
-        topic: stored.topic,
-        header: stored.header,
-        payload: stored.payload,
-        place: Some(Place {
-            spool,
-            segment: stored.segment,
-        }),
-        is_passing: false,
     }
 }
