@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use logbus_schemas::codec::{self, Codec};
 use logbus_schemas::topic::Topic;
-use logbus_transport::{Endpoint, EndpointError};
+use logbus_transport::{Endpoint, EndpointError, Error};
+
+use crate::durable::Delivery;
 
 /// Where publishers connect to when nothing else is said: the publishers' side of a broker on
 /// this machine.
@@ -52,6 +54,9 @@ pub struct Config {
     pub max_record: usize,
     /// The name under which people see this sender.
     pub program: String,
+    /// What is promised of a record that was sent. Durable delivery has an endpoint of its own, in
+    /// place of those above.
+    pub delivery: Delivery,
 }
 
 impl Default for Config {
@@ -68,6 +73,7 @@ impl Default for Config {
             batch_bytes: 64 << 10,
             max_record: 16 << 20,
             program: program_name(),
+            delivery: Delivery::default(),
         }
     }
 }
@@ -79,6 +85,20 @@ impl Config {
             connect: endpoints.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// The same for a process in which no spool can be made: records that wait in memory are better
+    /// than none.
+    pub(crate) fn without_spool(&self, error: &Error) -> Self {
+        let mut config = self.clone();
+        if let Delivery::Durable(durable) = &mut config.delivery
+            && durable.spool.take().is_some()
+        {
+            durable
+                .tell
+                .say(&format!("{error}; records wait in memory"));
+        }
+        config
     }
 
     /// The endpoints to connect to: those given, else the environment's, else the default.

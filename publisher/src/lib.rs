@@ -16,13 +16,16 @@
 //! A record's way through this crate, one file a step: [`Publisher::publish`] encodes it and puts
 //! it into a bounded queue (`queue.rs`); one thread (`sender.rs`) waits for a subscriber, takes
 //! what is there, numbers it and sends it. What cannot be sent is counted by reason, and every
-//! subscriber is told. After a `fork` the child begins anew by itself (`logbus-process`).
+//! subscriber is told. With [`Delivery::Durable`] the same thread sends (`durable/mod.rs`) to a broker
+//! that acknowledges what it has on disk. After a `fork` the child begins anew by itself (`logbus-process`).
 
 pub mod config;
 mod publisher;
 mod queue;
 mod sender;
 mod subscriptions;
+mod durable;
+mod spool;
 mod stats;
 mod stamp;
 #[cfg(any(feature = "log", feature = "tracing"))]
@@ -34,7 +37,8 @@ pub mod tracing;
 pub mod panic;
 
 pub use config::{Config, Overflow};
+pub use durable::{DEFAULT_DURABLE_ENDPOINT, Delivery, Drained, DurableConfig, Fsync, Tell, drain};
 pub use logbus_transport::{Endpoint, Error};
 pub use publisher::Publisher;
 pub use stamp::stamped;
-pub use stats::{Reason, Report, Stats};
+pub use stats::{Adopted, Reason, Report, Stats};

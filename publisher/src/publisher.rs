@@ -67,15 +67,16 @@ impl Publisher {
         self.incarnation().queue.push(name, record);
     }
 
-    /// Waits until every record published so far is handed over or discarded; `false` when the
-    /// time is up first.
+    /// Waits until every record published so far is handed over (with durable delivery:
+    /// acknowledged) or discarded; `false` when the time is up first.
     pub fn flush(&self, longest: Duration) -> bool {
         self.begun()
             .is_none_or(|life| life.queue.wait_drained(longest))
     }
 
-    /// Sends what is queued, says goodbye and closes the sockets, all within `longest`. Records
-    /// published later are discarded and counted. A second call returns the first one's report.
+    /// Sends what is queued, says goodbye and closes the sockets, all within `longest`. With durable
+    /// delivery it waits for acknowledgements; what has none then is kept where there is a spool and
+    /// counted as left where there is none. Records published later are discarded and counted. A second call returns the first one's report.
     pub fn shutdown(&self, longest: Duration) -> Report {
         self.begun()
             .map(|life| life.close(longest))
@@ -131,6 +132,7 @@ impl Publisher {
     /// will. Of two threads that begin one, the second throws its own away.
     fn succeed<'a>(&self, incarnation: &'a Incarnation) -> &'a Incarnation {
         let begun = Incarnation::begin(&self.config)
+            .or_else(|error| Incarnation::begin(&self.config.without_spool(&error)))
             .unwrap_or_else(|_| Incarnation::without_sockets(&self.config));
         if let Err(spare) = incarnation.next.set(Box::new(begun)) {
             drop(spare.close(Duration::ZERO));
@@ -190,13 +192,15 @@ impl Incarnation {
             .and_then(|thread| thread.join().ok())
             .unwrap_or_else(|| Closing {
                 left: self.queue.len() as u64,
-                unconfirmed: 0,
+                ..Closing::default()
             });
         let stats = self.queue.counters.stats(0);
         Report {
             sent: stats.sent,
+            acknowledged: stats.acknowledged,
             discarded: stats.discarded,
             left: closing.left,
+            kept: closing.kept,
             unconfirmed: closing.unconfirmed,
         }
     }

@@ -91,6 +91,16 @@ pub(crate) enum Rest {
     Sleep,
 }
 
+/// What a record is discarded for that finds no room.
+#[derive(Debug)]
+struct Why(Reason);
+
+impl Default for Why {
+    fn default() -> Self {
+        Self(Reason::QueueFull)
+    }
+}
+
 /// The queue; see the head of this file.
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -120,6 +130,8 @@ struct State {
     discards: HashMap<(Topic, Reason), u64>,
     topics: HashMap<String, Topic>,
     sender: Rest,
+    /// What a record is discarded for that finds no room.
+    why_full: Why,
     /// Whether what was handed over has left the sockets, as far as they can tell.
     sockets_flushed: bool,
     deadline: Option<Deadline>,
@@ -140,6 +152,19 @@ impl State {
         let entry = self.held.pop_front().or_else(|| self.fresh.pop_front())?;
         self.bytes -= entry.bytes.len();
         Some(entry)
+    }
+
+    /// Adds what the sender should know besides.
+    fn describe(&mut self, mut taken: Taken) -> Taken {
+        taken.discards = self
+            .discards
+            .drain()
+            .map(|((topic, reason), count)| (topic, reason, count))
+            .collect();
+        taken.deadline = self.deadline;
+        taken.is_empty = self.waiting() == 0;
+        taken.has_more = !self.fresh.is_empty();
+        taken
     }
 
     fn is_drained(&self) -> bool {
@@ -227,7 +252,8 @@ impl Queue {
         state = match self.make_room(state, entry.bytes.len()) {
             Ok(state) => state,
             Err(mut state) => {
-                return state.discard(entry.topic, Reason::QueueFull, &self.counters);
+                let why = state.why_full.0;
+                return state.discard(entry.topic, why, &self.counters);
             }
         };
         state.bytes += entry.bytes.len();
@@ -266,7 +292,8 @@ impl Queue {
                     let Some(oldest) = state.pop_oldest() else {
                         return Err(state);
                     };
-                    state.discard(oldest.topic, Reason::QueueFull, &self.counters);
+                    let why = state.why_full.0;
+                    state.discard(oldest.topic, why, &self.counters);
                 }
                 Ok(state)
             }
@@ -327,6 +354,7 @@ impl Queue {
         let mut taken = Taken::default();
         let mut state = self.lock();
         state.sender = Rest::Awake;
+        state.why_full = Why::default();
         let mut bytes = 0;
         let held = if again {
             std::mem::take(&mut state.held)
@@ -350,21 +378,25 @@ impl Queue {
                     }
                 }
             }
-            // What was not looked at goes back to its end of the queue, in order.
-            state.fresh.append(&mut waiting);
+            // What was not looked at goes back to its end of the queue, in order, and a long queue is
+            // not copied for that.
+            match state.fresh.is_empty() {
+                true => state.fresh = waiting,
+                false => state.fresh.append(&mut waiting),
+            }
         }
         state.bytes -= bytes;
         state.in_hand.0 += taken.entries.len();
         state.in_hand.1 += bytes;
-        taken.discards = state
-            .discards
-            .drain()
-            .map(|((topic, reason), count)| (topic, reason, count))
-            .collect();
-        taken.deadline = state.deadline;
-        taken.is_empty = state.waiting() == 0;
-        taken.has_more = !state.fresh.is_empty();
-        taken
+        state.describe(taken)
+    }
+
+    /// The same for a sender that has no room for records: why it has none is what those are
+    /// discarded for that find the queue full.
+    pub(crate) fn take_nothing(&self, why: Reason) -> Taken {
+        let mut state = self.lock();
+        state.why_full = Why(why);
+        state.describe(Taken::default())
     }
 
     /// Says that records which were taken have been handed over, or have not been (`is_sent`) and
@@ -373,6 +405,8 @@ impl Queue {
         let mut state = self.lock();
         state.in_hand.0 -= records;
         state.in_hand.1 -= bytes;
+        // Until the sender has looked at its sockets again.
+        state.sockets_flushed &= !is_sent;
         drop(state);
         if is_sent {
             self.counters

@@ -4,7 +4,8 @@
 //! of a topic into messages (numbered by `schemas/src/wire/sequence.rs`, next on a record's way),
 //! sends them, and sends heartbeats that are due. Then it sleeps until a record, a subscription
 //! or a deadline comes. Records that nobody wants yet wait in the queue for as long as
-//! [`Config::hold`] says: a socket would drop them silently. This file never touches a record's
+//! [`Config::hold`] says: a socket would drop them silently. Durable delivery has a thread of another
+//! kind in this one's place (`publisher/src/durable/sender.rs`). This file never touches a record's
 //! content and never drops one without counting it.
 
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ use logbus_transport::{
 };
 
 use crate::config::Config;
+use crate::durable::{self, Delivery};
 use crate::queue::{Entry, Fate, Queue, Rest, Taken};
 use crate::stats::Reason;
 use crate::subscriptions::Subscriptions;
@@ -31,7 +33,7 @@ use crate::subscriptions::Subscriptions;
 pub(crate) const THREAD_NAME: &str = "logbus-sender";
 /// Bytes of records taken from the queue in one turn: several messages' worth, so that the other
 /// things a turn does cost little, and few enough that subscriptions are heard soon.
-const TURN_BYTES: usize = 256 << 10;
+pub(crate) const TURN_BYTES: usize = 256 << 10;
 /// Messages a socket holds for a peer that is slower than we are. The queue holds the rest, where
 /// what overflows is counted.
 const SOCKET_QUEUE: usize = 256;
@@ -41,7 +43,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const IMPATIENCE: Duration = Duration::from_secs(1);
 /// How long to wait for more after some records were sent: they share messages, and callers need
 /// not call.
-const NAP: Duration = Duration::from_millis(1);
+pub(crate) const NAP: Duration = Duration::from_millis(1);
 /// The same while nobody listens.
 const LONG_NAP: Duration = Duration::from_millis(20);
 /// How soon to try again when a socket has no room. Nothing announces room.
@@ -52,6 +54,7 @@ const RETRY: Duration = Duration::from_millis(1);
 pub(crate) struct Closing {
     pub(crate) left: u64,
     pub(crate) unconfirmed: u64,
+    pub(crate) kept: u64,
 }
 
 /// Opens the sockets and starts the thread.
@@ -60,6 +63,9 @@ pub(crate) fn spawn(
     queue: Arc<Queue>,
     waker: Waker,
 ) -> Result<JoinHandle<Closing>, Error> {
+    if let Delivery::Durable(durable) = &config.delivery {
+        return durable::spawn(config, durable, queue, waker);
+    }
     let endpoints = config.endpoints().map_err(|error| Error {
         kind: ErrorKind::Unusable,
         endpoint: None,
@@ -70,9 +76,16 @@ pub(crate) fn spawn(
         .map(Link::open)
         .collect::<Result<Vec<_>, _>>()?;
     let sender = Sender::new(config, queue, waker, links);
+    start(move || sender.run())
+}
+
+/// Starts the thread.
+pub(crate) fn start(
+    run: impl FnOnce() -> Closing + Send + 'static,
+) -> Result<JoinHandle<Closing>, Error> {
     let run = move || {
         process::block_signals();
-        sender.run()
+        run()
     };
     std::thread::Builder::new()
         .name(THREAD_NAME.to_owned())
@@ -82,6 +95,18 @@ pub(crate) fn spawn(
             endpoint: None,
             source: Box::new(error),
         })
+}
+
+/// Who this publisher is.
+pub(crate) fn identity(config: &Config) -> Identity {
+    Identity {
+        host: process::host_name(),
+        pid: std::process::id(),
+        program: config.program.clone(),
+        started: process::now(),
+        version: concat!("logbus ", env!("CARGO_PKG_VERSION")).to_owned(),
+        ..Identity::default()
+    }
 }
 
 struct Sender {
@@ -109,14 +134,7 @@ impl Sender {
             waker,
             links,
             numbers: Numbering::new(SenderId(process::random()), config.codec),
-            identity: Identity {
-                host: process::host_name(),
-                pid: std::process::id(),
-                program: config.program.clone(),
-                started: process::now(),
-                version: concat!("logbus ", env!("CARGO_PKG_VERSION")).to_owned(),
-                ..Identity::default()
-            },
+            identity: identity(config),
             codec: config.codec,
             batch_bytes: config.batch_bytes,
             hold: config.hold,
@@ -303,7 +321,7 @@ impl Sender {
     fn close(mut self, close_by: Instant) -> Closing {
         let mut closing = Closing {
             left: self.unsent,
-            unconfirmed: 0,
+            ..Closing::default()
         };
         for (topic, count) in self.queue.abandon() {
             closing.left += count;
@@ -319,16 +337,16 @@ impl Sender {
 }
 
 /// Records of one topic that go in one message.
-struct Batch {
-    topic: Topic,
-    payload: Vec<u8>,
-    count: u32,
-    taken_bytes: usize,
+pub(crate) struct Batch {
+    pub(crate) topic: Topic,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) count: u32,
+    pub(crate) taken_bytes: usize,
 }
 
 /// Joins the records of each topic, in order, into payloads of about `batch_bytes`. Payloads of
 /// both codecs are the records end to end.
-fn batches(entries: Vec<Entry>, batch_bytes: usize) -> Vec<Batch> {
+pub(crate) fn batches(entries: Vec<Entry>, batch_bytes: usize) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut open: std::collections::HashMap<Topic, usize> = std::collections::HashMap::new();
     for entry in entries {

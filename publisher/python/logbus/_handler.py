@@ -51,7 +51,26 @@ class Handler(_logbus.Core, logging.Handler):
         not given.
     report
         Whether to say on standard error, when the handler closes, how many
-        records could not be handed over.
+        records could not be handed over, and what a broker refuses.
+    delivery
+        ``"best-effort"``: records go to whoever listens. ``"durable"``: they go
+        to a broker's durable endpoint, again and again until it has them on
+        disk; the options below are for this.
+    durable_endpoint
+        A broker's durable endpoint. Not given: the environment variable
+        ``LOGBUS_DURABLE_ENDPOINT``, else ``tcp://127.0.0.1:5558``.
+    spool
+        A folder. What is not acknowledged is on disk there and outlives this
+        process; the next one of the same ``program`` sends it, or
+        ``logpub --drain``.
+    spool_bytes
+        How much a process may have there.
+    fsync
+        When the spool is synced to the disk, which only a crash of the whole
+        machine makes matter: ``"always"``, before anything is sent;
+        ``"interval"``, within 50 ms; ``"never"``, when the system does.
+    window_messages, window_bytes
+        How much may be sent and not acknowledged; the broker may allow less.
     """
 
     def __init__(
@@ -70,6 +89,13 @@ class Handler(_logbus.Core, logging.Handler):
         default: Callable[[Any], Any] | None = None,
         program: str | None = None,
         report: bool = True,
+        delivery: str = "best-effort",
+        durable_endpoint: str | None = None,
+        spool: str | os.PathLike[str] | None = None,
+        spool_bytes: int = 256 << 20,
+        fsync: str = "interval",
+        window_messages: int = 1_000,
+        window_bytes: int = 16 << 20,
         level: int | str = logging.NOTSET,
     ) -> None:
         options = {
@@ -83,9 +109,18 @@ class Handler(_logbus.Core, logging.Handler):
             "hold": hold,
             "linger": linger,
             "program": program or program_name(),
+            "delivery": delivery,
+            "durable_endpoint": durable_endpoint,
+            "spool": None if spool is None else os.fspath(spool),
+            "spool_bytes": spool_bytes,
+            "fsync": fsync,
+            "window_messages": window_messages,
+            "window_bytes": window_bytes,
+            "report": report,
         }
         self.open(options, default, extra)
         self._report = report
+        self._is_durable = delivery == "durable"
         logging.Handler.__init__(self, level)
         _exit.watch(self)
 
@@ -96,11 +131,15 @@ class Handler(_logbus.Core, logging.Handler):
             cls.handle = logging.Handler.handle  # type: ignore[method-assign]
 
     def close(self) -> None:
-        """Sends what is queued, within ``linger``, and says goodbye."""
+        """Sends what is queued, within ``linger``, and says goodbye.
+
+        With durable delivery it waits for acknowledgements; what has none by
+        then stays in the spool, or is lost and counted where there is none.
+        """
         report = self.shutdown()
         logging.Handler.close(self)
         if self._report:
-            _tell(report)
+            _tell(report, self._is_durable)
 
     def _failed(self, record: logging.LogRecord, error: BaseException) -> None:
         """Called with what ``emit`` raised, so that ``handleError`` finds it."""
@@ -136,16 +175,23 @@ def _endpoints(endpoint: str | Sequence[str] | None) -> list[str]:
     return list(endpoint)
 
 
-def _tell(report: dict[str, Any]) -> None:
+def _tell(report: dict[str, Any], is_durable: bool) -> None:
+    left = "not acknowledged" if is_durable else "still queued"
     reasons = dict(report.get("discarded", {}))
-    for reason, key in (("still queued", "left"), ("unconfirmed", "unconfirmed")):
+    for reason, key in ((left, "left"), ("unconfirmed", "unconfirmed")):
         if report.get(key):
             reasons[reason] = reasons.get(reason, 0) + report[key]
-    if not reasons or sys.stderr is None:
+    if report.get("kept"):
+        _say(f"{report['kept']} records are kept in the spool")
+    if reasons:
+        listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
+        _say(f"{sum(reasons.values())} records were not handed over ({listed})")
+
+
+def _say(line: str) -> None:
+    if sys.stderr is None:
         return
-    listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
-    line = f"logbus: {sum(reasons.values())} records were not handed over ({listed})\n"
     try:
-        sys.stderr.write(line)
+        sys.stderr.write(f"logbus: {line}\n")
     except (OSError, ValueError):
         pass  # Nobody is there to read it; the counts are in the heartbeats, too.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use logbus_publisher::{Config, Overflow, Publisher, Reason};
+use logbus_publisher::{Adopted, Config, Overflow, Publisher, Reason};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -107,8 +107,9 @@ impl Core {
         Ok(())
     }
 
-    /// Waits until everything logged so far has been sent or discarded; `False` when the time is
-    /// up first. Without `timeout` (in seconds) the time is the handler's linger.
+    /// Waits until everything logged so far has been sent (with durable delivery: acknowledged) or
+    /// discarded; `False` when the time is up first. Without `timeout` (in seconds) the time is the
+    /// handler's linger.
     #[pyo3(signature = (timeout=None))]
     fn flush(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let Some(open) = self.open.get() else {
@@ -119,8 +120,8 @@ impl Core {
     }
 
     /// Sends what waits and says goodbye, within `timeout` or the linger; says what became of all
-    /// records: a dict like that of `stats`, and `left`, what was still queued. A record that comes
-    /// later begins anew, unless the interpreter is exiting: `dictConfig` closes handlers that
+    /// records: a dict like that of `stats`, with `left`, what was still queued or not acknowledged,
+    /// and `kept`, what was not acknowledged and is in the spool. A record that comes later begins anew, unless the interpreter is exiting: `dictConfig` closes handlers that
     /// others go on using.
     #[pyo3(signature = (timeout=None))]
     fn shutdown<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyDict>> {
@@ -138,13 +139,16 @@ impl Core {
         });
         result.set_item("sent", report.sent)?;
         result.set_item("discarded", by_reason(py, &report.discarded)?)?;
+        result.set_item("acknowledged", report.acknowledged)?;
         result.set_item("left", report.left)?;
+        result.set_item("kept", report.kept)?;
         result.set_item("unconfirmed", report.unconfirmed)?;
         Ok(result)
     }
 
-    /// What was done so far in this process: `published`, `sent`, `messages`, `queued`, and
-    /// `discarded`, a dict of reasons.
+    /// What was done so far in this process: `published`, `sent`, `acknowledged`, `messages`, `queued`,
+    /// `discarded`, a dict of reasons, and `adopted`, a dict of what was found in the spools of
+    /// publishers that are dead.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self
             .open
@@ -154,11 +158,22 @@ impl Core {
         let result = PyDict::new(py);
         result.set_item("published", stats.published)?;
         result.set_item("sent", stats.sent)?;
+        result.set_item("acknowledged", stats.acknowledged)?;
         result.set_item("messages", stats.messages)?;
         result.set_item("queued", stats.queued)?;
         result.set_item("discarded", by_reason(py, &stats.discarded)?)?;
+        result.set_item("adopted", adopted(py, stats.adopted)?)?;
         Ok(result)
     }
+}
+
+fn adopted(py: Python<'_>, adopted: Adopted) -> PyResult<Bound<'_, PyDict>> {
+    let result = PyDict::new(py);
+    result.set_item("records", adopted.records)?;
+    result.set_item("acknowledged", adopted.acknowledged)?;
+    result.set_item("refused", adopted.refused)?;
+    result.set_item("damages", adopted.damages)?;
+    Ok(result)
 }
 
 impl Core {

@@ -2,9 +2,10 @@
 //!
 //! Every problem is a `ValueError` that names the option, what was given and what could be.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use logbus_publisher::{Config, Endpoint, Overflow};
+use logbus_publisher::{Config, Delivery, DurableConfig, Endpoint, Fsync, Overflow, Tell};
 use logbus_schemas::Topic;
 use logbus_schemas::codec::{CODECS, Codec};
 use pyo3::exceptions::PyValueError;
@@ -24,6 +25,14 @@ pub(crate) struct Options {
     hold: f64,
     linger: f64,
     program: String,
+    delivery: String,
+    durable_endpoint: Option<String>,
+    spool: Option<PathBuf>,
+    spool_bytes: u64,
+    window_messages: usize,
+    window_bytes: usize,
+    fsync: String,
+    report: bool,
 }
 
 impl Options {
@@ -44,8 +53,54 @@ impl Options {
             hold: seconds("hold", self.hold)?,
             linger: seconds("linger", self.linger)?,
             program: self.program.clone(),
+            delivery: self.delivery()?,
             ..defaults
         })
+    }
+
+    fn delivery(&self) -> PyResult<Delivery> {
+        match self.delivery.as_str() {
+            "best-effort" if self.spool.is_some() => Err(refused(
+                "spool",
+                "a spool is for delivery=\"durable\" and means nothing without it",
+            )),
+            "best-effort" => Ok(Delivery::BestEffort),
+            "durable" => self.durable().map(Delivery::Durable),
+            other => Err(refused(
+                "delivery",
+                format!("{other:?} is none of best-effort, durable"),
+            )),
+        }
+    }
+
+    fn durable(&self) -> PyResult<DurableConfig> {
+        let endpoint = self.durable_endpoint.as_deref().map(str::parse::<Endpoint>);
+        Ok(DurableConfig {
+            endpoint: endpoint
+                .transpose()
+                .map_err(|error| refused("durable_endpoint", error))?,
+            window_messages: at_least_one("window_messages", self.window_messages)?,
+            window_bytes: at_least_one("window_bytes", self.window_bytes)?,
+            spool: self.spool.clone(),
+            spool_bytes: at_least_one("spool_bytes", self.spool_bytes)?,
+            fsync: self.fsync()?,
+            tell: match self.report {
+                true => Tell::stderr(),
+                false => Tell::nobody(),
+            },
+        })
+    }
+
+    fn fsync(&self) -> PyResult<Fsync> {
+        match self.fsync.as_str() {
+            "always" => Ok(Fsync::Always),
+            "interval" => Ok(Fsync::Interval),
+            "never" => Ok(Fsync::Never),
+            other => Err(refused(
+                "fsync",
+                format!("{other:?} is none of always, interval, never"),
+            )),
+        }
     }
 
     fn codec(&self) -> PyResult<Codec> {
@@ -91,8 +146,8 @@ pub(crate) fn seconds(option: &str, value: f64) -> PyResult<Duration> {
     Ok(Duration::from_secs_f64(value.min(LONGEST)))
 }
 
-fn at_least_one(option: &str, value: usize) -> PyResult<usize> {
-    if value == 0 {
+fn at_least_one<T: Default + PartialEq>(option: &str, value: T) -> PyResult<T> {
+    if value == T::default() {
         return Err(refused(option, "0 is no bound; give 1 or more"));
     }
     Ok(value)

@@ -1,5 +1,7 @@
 //! The command line of `logpub`: what was typed, nothing resolved.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -8,9 +10,13 @@ Examples:
   tail -F app.log | logpub -t myapp -l warning
   logpub --json < records.jsonl
   logpub run -t nightly -- python3 job.py --all
+  logpub --durable --spool /var/spool/logbus -t deploy \"version 42 is live\"
+  logpub --drain /var/spool/logbus --durable-endpoint tcp://logs:5558
 
 Exit codes:
-  0 all was handed over   1 not all was   2 wrong usage
+  0 all was handed over (durable: acknowledged, or kept in the spool)   1 not all was
+  2 wrong usage
+  drain: 0 all was acknowledged   1 not all was
   run: those of the program, 128+N when signal N ended it, 126 or 127 when it could not be run";
 
 /// Publish log records: the arguments as one message, or standard input line by line.
@@ -27,6 +33,14 @@ pub(crate) struct Cli {
     /// Lines that are JSON objects are records
     #[arg(long, env = "LOGPUB_JSON", hide_env_values = true)]
     pub(crate) json: bool,
+
+    /// Send what is in the spools in DIR whose publishers are dead, and end
+    ///
+    /// Spools of any program are sent, under their own senders and numbers, and removed when a
+    /// broker has acknowledged all of them. It gives up when nothing was acknowledged for --linger
+    /// seconds.
+    #[arg(long, value_name = "DIR", conflicts_with = "message")]
+    pub(crate) drain: Option<PathBuf>,
 
     /// The message; without one, standard input is read
     pub(crate) message: Vec<String>,
@@ -69,7 +83,26 @@ pub(crate) struct Common {
     )]
     pub(crate) connect: Vec<String>,
 
-    /// Seconds to wait for a subscriber, and at the end for what is still queued
+    /// Send until a broker has acknowledged it, over its durable endpoint
+    #[arg(long, env = "LOGPUB_DURABLE", hide_env_values = true)]
+    pub(crate) durable: bool,
+
+    /// A broker's durable endpoint [default: LOGBUS_DURABLE_ENDPOINT, else tcp://127.0.0.1:5558]
+    #[arg(
+        long,
+        value_name = "ENDPOINT",
+        env = "LOGPUB_DURABLE_ENDPOINT",
+        hide_env_values = true
+    )]
+    pub(crate) durable_endpoint: Option<String>,
+
+    /// Keep in DIR what is not acknowledged (implies --durable)
+    ///
+    /// The next logpub of that topic sends it, or --drain.
+    #[arg(long, value_name = "DIR", env = "LOGPUB_SPOOL", hide_env_values = true)]
+    pub(crate) spool: Option<PathBuf>,
+
+    /// Seconds to wait for a subscriber, and at the end for what is still queued or unacknowledged
     #[arg(
         long,
         value_name = "SECONDS",
@@ -98,4 +131,11 @@ pub(crate) enum Command {
         #[arg(required = true, last = true, value_name = "CMD")]
         command: Vec<String>,
     },
+}
+
+impl Common {
+    /// Whether records are sent until they are acknowledged.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable || self.spool.is_some()
+    }
 }

@@ -2,11 +2,13 @@
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod cli;
+mod durable;
 mod lines;
 mod run;
 mod traceback;
 
 use std::io::BufRead;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,9 @@ fn publish(cli: Cli) -> anyhow::Result<u8> {
         let target = Arc::new(Target::new(&common, &run::program_name(&command[0]))?);
         return run::run(&target, tee, &command);
     }
+    if let Some(dir) = &cli.drain {
+        return durable::drain(dir, &cli.common);
+    }
     let target = Target::new(&cli.common, "logpub")?;
     if cli.message.is_empty() {
         publish_lines(&target, cli.json)?;
@@ -58,6 +63,9 @@ pub(crate) struct Target {
     topic: Topic,
     pub(crate) level: Level,
     linger: Duration,
+    /// Whether records are sent until they are acknowledged.
+    is_durable: bool,
+    spool: Option<PathBuf>,
 }
 
 impl Target {
@@ -73,6 +81,7 @@ impl Target {
             overflow: Overflow::Block(PATIENCE),
             hold: linger,
             program: topic.to_string(),
+            delivery: durable::delivery(common)?,
             ..Config::default()
         };
         let level = common.level.parse().context("--level")?;
@@ -81,6 +90,8 @@ impl Target {
             topic,
             level,
             linger,
+            is_durable: common.is_durable(),
+            spool: common.spool.clone(),
         })
     }
 
@@ -97,21 +108,32 @@ impl Target {
     /// Hands everything over; says in one line what could not be.
     pub(crate) fn close(&self) -> bool {
         let report = self.publisher.shutdown(self.linger);
+        if let Some(dir) = self.spool.as_ref().filter(|_| report.kept > 0) {
+            eprintln!(
+                "logpub: {} records are kept in {}",
+                report.kept,
+                dir.display()
+            );
+        }
         if !report.is_complete() {
-            eprintln!("logpub: {}", describe(&report));
+            eprintln!("logpub: {}", describe(&report, self.is_durable));
         }
         report.is_complete()
     }
 }
 
-fn describe(report: &Report) -> String {
+fn describe(report: &Report, is_durable: bool) -> String {
     let mut reasons: Vec<String> = report
         .discarded
         .iter()
         .map(|(reason, count)| format!("{reason}: {count}"))
         .collect();
     if report.left > 0 {
-        reasons.push(format!("still queued: {}", report.left));
+        let what = match is_durable {
+            true => "not acknowledged",
+            false => "still queued",
+        };
+        reasons.push(format!("{what}: {}", report.left));
     }
     if report.unconfirmed > 0 {
         reasons.push(format!(
