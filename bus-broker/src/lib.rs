@@ -20,6 +20,7 @@
 
 mod config;
 mod entrance;
+mod journal;
 mod listen;
 mod broker;
 mod hub;
@@ -37,6 +38,10 @@ pub use config::{
     DEFAULT_SUBSCRIBERS,
 };
 pub use entrance::Entrance;
+pub use journal::{
+    BadLimit, ConsumerInfo, Damage, Fsync, JournalConfig, JournalError, Keep, Limits, Offline,
+    TopicInfo, Verified, parse_age, parse_size,
+};
 pub use listen::{ApiKey, EmptyKey, LISTENERS, ListenConfig, Listener, Trouble};
 pub use reject::RejectFile;
 pub use stats::Summary;

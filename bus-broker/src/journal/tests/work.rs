@@ -1,0 +1,136 @@
+//! The writer's thread, with its queue before it and readers behind it.
+
+use std::time::{Duration, Instant};
+
+use super::super::intake::Outcome;
+use super::super::writer::Writer;
+use super::super::{Fsync, JournalConfig, Keep};
+use super::*;
+
+fn start(config: &JournalConfig) -> Writer {
+    Writer::start(config, Arc::new(|_| {}), Box::new(|| {}), None).unwrap()
+}
+
+fn outcome(writer: &Writer) -> Outcome {
+    writer
+        .outcomes
+        .recv_timeout(Duration::from_secs(20))
+        .unwrap()
+}
+
+fn payload(topic: &str, sequence: u64, size: usize) -> super::super::Draft {
+    let draft = draft(topic, 1, sequence, 1);
+    let payload = vec![b'x'; size];
+    super::super::Draft::new(
+        draft.topic,
+        draft.header,
+        &draft.header.to_bytes(),
+        &payload,
+    )
+}
+
+#[test]
+fn what_is_acknowledged_can_be_read_and_survives_the_thread() {
+    for fsync in ["always", "interval=5ms", "never"] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = JournalConfig {
+            fsync: fsync.parse().unwrap(),
+            ..JournalConfig::new(dir.path())
+        };
+        let writer = start(&config);
+        for number in 0..50 {
+            writer.intake.append(draft("web", 1, number, 1));
+        }
+        for number in 0..50 {
+            let Outcome::Placed(placed) = outcome(&writer) else {
+                panic!()
+            };
+            assert_eq!((placed.offset, placed.next), (Some(number), number + 1));
+            assert!(writer.journal.tail() > number);
+        }
+        assert_eq!(writer.close().entries, 50);
+        let writer = start(&config);
+        assert_eq!(writer.journal.tail(), 50);
+        writer.close();
+    }
+}
+
+#[test]
+fn each_prefix_keeps_to_its_own_limit_and_gives_its_room_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = JournalConfig::new(dir.path());
+    config.fsync = Fsync::Never;
+    config.limits.max_bytes = Some(8 << 20);
+    config.keep = vec!["audit=100MiB".parse::<Keep>().unwrap()];
+    let writer = start(&config);
+    let size = 60_000;
+    for number in 0..6000 {
+        let topic = if number % 100 == 0 { "audit" } else { "web" };
+        writer.intake.append(payload(topic, number, size));
+        assert!(matches!(outcome(&writer), Outcome::Placed(_)));
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let wanted = Wanted {
+        topics: Vec::new(),
+        until: u64::MAX,
+        most: 10_000,
+    };
+    loop {
+        let (mut at, mut bytes, mut audit, mut gone) = (0, 0, 0, 0);
+        while at < writer.journal.tail() {
+            let chunk = writer.journal.read(at, &wanted).unwrap();
+            at = chunk.next;
+            for item in chunk.items {
+                match item {
+                    Item::Entry(entry) if entry.topic.as_str() == "audit" => audit += 1,
+                    Item::Entry(entry) => bytes += entry.bytes().len(),
+                    Item::Gone(gap) => gone += gap.records,
+                }
+            }
+        }
+        assert_eq!(audit, 60, "the other prefix keeps what it has");
+        if bytes <= 8 << 20 {
+            assert_eq!(gone as usize + bytes / (size + 80) + audit, 6000);
+            break;
+        }
+        assert!(Instant::now() < deadline, "{bytes} bytes are still there");
+    }
+    let counts = writer.close();
+    assert!(counts.deleted["*"] > 2000, "{counts:?}");
+    let used = size_of(dir.path());
+    assert!(
+        used < 300 << 20,
+        "{} MiB of 340 are still on disk",
+        used >> 20
+    );
+}
+
+/// Bytes that the files take, without holes.
+fn size_of(dir: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let items = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|item| item.unwrap().path());
+    items
+        .map(|path| {
+            if path.is_dir() {
+                size_of(&path)
+            } else {
+                path.metadata().unwrap().blocks() * 512
+            }
+        })
+        .sum()
+}
+
+#[test]
+fn a_message_that_its_limit_can_never_hold_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = JournalConfig::new(dir.path());
+    config.limits.max_bytes = Some(1000);
+    let writer = start(&config);
+    writer.intake.append(payload("web", 0, 5000));
+    writer.intake.append(payload("web", 1, 50));
+    assert_eq!(outcome(&writer), Outcome::TooLarge);
+    assert!(matches!(outcome(&writer), Outcome::Placed(_)));
+    writer.close();
+}
