@@ -36,7 +36,8 @@ pub use offline::{ConsumerInfo, Damage, Offline, TopicInfo, Verified};
 pub(crate) use read::{Cause, Chunk, Gap, Item, Wanted};
 pub(crate) use rows::Consumer;
 pub use store::JournalError;
-pub(crate) use writer::{JournalCounts, Writer};
+pub use writer::JournalCounts;
+pub(crate) use writer::Writer;
 
 use book::Book;
 use limits::Classes;
@@ -168,6 +169,11 @@ impl Journal {
     /// The first entry that came then or later, or the next one that will.
     pub(crate) fn at_time(&self, time: u64) -> Result<u64, JournalError> {
         self.with(|store| store.at_time(time, self.tail()))
+    }
+
+    /// The oldest entry that is there.
+    pub(crate) fn oldest(&self) -> Result<u64, JournalError> {
+        self.with(|store| store.oldest(self.tail()))
     }
 
     /// Where the last so many records of some topics begin.

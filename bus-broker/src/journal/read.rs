@@ -30,6 +30,8 @@ pub(crate) struct Wanted {
     pub(crate) topics: Vec<TopicFilter>,
     /// Only entries before this one.
     pub(crate) until: u64,
+    /// It is not told of what was deleted before this time.
+    pub(crate) since: u64,
     /// Entries and gaps, at most.
     pub(crate) most: usize,
 }
@@ -113,9 +115,21 @@ impl Store {
         for row in self.catalog.range(key(from)..key(end)) {
             let (offset, line) = row.into_inner()?;
             if let (Some(offset), Some(line)) = (number(&offset), Line::read(&line))
+                && !line.is_gone
                 && line.received >= time
             {
                 return Ok(offset);
+            }
+        }
+        Ok(end)
+    }
+
+    /// The oldest entry that is there; where there is none, `end`.
+    pub(crate) fn oldest(&self, end: u64) -> Result<u64, JournalError> {
+        for row in self.catalog.range(..key(end)) {
+            let (offset, line) = row.into_inner()?;
+            if Line::read(&line).is_none_or(|line| !line.is_gone) {
+                return Ok(number(&offset).unwrap_or(end));
             }
         }
         Ok(end)
@@ -246,7 +260,10 @@ impl Reading<'_> {
             return;
         }
         if line.is_gone {
-            return self.miss(offset, line.records, Cause::Retention);
+            if line.received >= self.wanted.since {
+                self.miss(offset, line.records, Cause::Retention);
+            }
+            return;
         }
         match self.entry(offset) {
             Some(entry) => self.take(entry),

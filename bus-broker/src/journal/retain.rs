@@ -5,7 +5,6 @@
 //! held is then written to the account of each durable subscription that had not read it.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::time::Duration;
 
 use logbus_schemas::{Topic, TopicFilter};
@@ -92,7 +91,7 @@ impl Retention {
             if used == 0 || (excess.bytes == 0 && excess.before == 0) {
                 continue;
             }
-            let (entries, records) = self.delete(book, class, &excess)?;
+            let (entries, records) = self.delete(book, class, &excess, now)?;
             if entries > 0 {
                 trimmed.by_class.insert(class, (entries, records));
                 trimmed.is_more |= entries == BATCH as u64;
@@ -121,6 +120,7 @@ impl Retention {
         book: &mut Book,
         class: usize,
         excess: &Excess,
+        now: u64,
     ) -> Result<(u64, u64), JournalError> {
         let mut batch = book.store.batch();
         let mut touched = BTreeMap::<Topic, Totals>::new();
@@ -149,6 +149,7 @@ impl Retention {
                 batch.remove(&book.store.entries, key(offset));
                 let marked = Line {
                     is_gone: true,
+                    received: now,
                     ..line
                 };
                 batch.insert(&book.store.catalog, key(offset), marked.to_bytes());
@@ -172,7 +173,6 @@ fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
     let mut batch = book.store.batch();
     let mut purged = 0;
     let mut floor = book.next;
-    let mut oldest = u64::MAX;
     for row in book.lines_from(book.floor) {
         let (name, line) = row.into_inner()?;
         let (Some(offset), Some(line)) = (number(&name), Line::read(&line)) else {
@@ -180,7 +180,6 @@ fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
         };
         if !line.is_gone || purged == most {
             floor = floor.min(offset);
-            oldest = oldest.min(line.received);
             if purged == most {
                 break;
             }
@@ -193,9 +192,12 @@ fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
         batch.remove(&book.store.catalog, key(offset));
         batch.remove(&book.store.topics, topic_key(line.topic.as_str(), offset));
     }
-    let until = (Bound::Unbounded, Bound::Excluded(key(oldest)));
-    for row in book.store.times.range(until).take(BATCH) {
-        batch.remove(&book.store.times, row.key()?);
+    for row in book.store.times.iter().take(BATCH) {
+        let (time, offset) = row.into_inner()?;
+        if number(&offset).is_some_and(|offset| offset >= floor) {
+            break;
+        }
+        batch.remove(&book.store.times, time);
     }
     for (name, consumer) in &consumers {
         batch.insert(&book.store.consumers, name.as_str(), consumer.to_row(name));
@@ -217,7 +219,8 @@ fn filters_of(consumer: &Consumer) -> Vec<TopicFilter> {
 fn charge(consumer: &mut Consumer, filters: &[TopicFilter], offset: u64, line: &Line) {
     let topic = line.topic.as_str();
     let wants = filters.is_empty() || filters.iter().any(|filter| filter.matches(topic));
-    if wants && consumer.below <= offset && !consumer.also.contains(&offset) {
+    let had = consumer.below > offset || consumer.also.contains(&offset);
+    if wants && !had && consumer.since <= line.received {
         consumer.missed += u64::from(line.records);
         consumer.missed_to = offset + 1;
     }

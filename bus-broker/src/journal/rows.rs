@@ -16,6 +16,7 @@ use super::entry::Entry;
 pub(crate) struct Line {
     /// Whether retention has deleted it.
     pub(crate) is_gone: bool,
+    /// When it came in; of one that is gone, when it was deleted.
     pub(crate) received: u64,
     pub(crate) records: u32,
     pub(crate) bytes: u32,
@@ -89,6 +90,8 @@ pub(crate) struct Consumer {
     pub(crate) also: BTreeSet<u64>,
     /// Entries below this one may have been handed out.
     pub(crate) handed: u64,
+    /// When it began, in ns since 1970-01-01 00:00 UTC: what was deleted before it never missed.
+    pub(crate) since: u64,
     /// Its topics, as filters are written.
     pub(crate) topics: Vec<String>,
     /// When it was last heard of, in ns since 1970-01-01 00:00 UTC.
@@ -189,8 +192,10 @@ mod tests {
 
         #[test]
         fn no_bytes_are_worse_than_no_row(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            drop((Line::read(&bytes), unpack::<Position>(&bytes), unpack::<Consumer>(&bytes)));
-            drop((unpack::<Totals>(&bytes), number(&bytes), topic_offset(&bytes)));
+            drop((Line::read(&bytes), unpack::<Consumer>(&bytes), Consumer::read_row(&bytes)));
+            prop_assert!(unpack::<Position>(&bytes).is_none() || !bytes.is_empty());
+            prop_assert!(number(&bytes).is_none() || bytes.len() == 8);
+            prop_assert!(topic_offset(&bytes).is_none() || unpack::<Totals>(&bytes).is_none() || bytes.len() >= 8);
         }
 
         #[test]

@@ -256,6 +256,7 @@ fn items(book: &Book, topics: &[usize], known: &[Topic], until: u64) -> Vec<(u64
     let wanted = Wanted {
         topics: filters.collect(),
         until,
+        since: 0,
         most: 3,
     };
     let (mut at, mut all) = (0, Vec::<(u64, u64, u64)>::new());

@@ -6,6 +6,7 @@
 //! the disk takes it; nobody is told that anything was kept meanwhile.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -36,15 +37,19 @@ const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 
 /// What a journal did from start to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct JournalCounts {
-    pub(crate) entries: u64,
-    pub(crate) records: u64,
+pub struct JournalCounts {
+    /// Messages that were kept.
+    pub entries: u64,
+    /// Records in them.
+    pub records: u64,
     /// Messages that were there before.
-    pub(crate) known: u64,
+    pub known: u64,
     /// Records of PUB/SUB traffic for which it was too slow.
-    pub(crate) not_kept: u64,
+    pub not_kept: u64,
+    /// Damaged entries that readers came by.
+    pub damaged: u64,
     /// Records that retention deleted, by prefix.
-    pub(crate) deleted: BTreeMap<String, u64>,
+    pub deleted: BTreeMap<String, u64>,
 }
 
 /// Told what an operator should know.
@@ -381,6 +386,30 @@ impl JournalCounts {
         } else {
             self.known += 1;
         }
+    }
+}
+
+/// `journalled 1000 records in 20 messages, 3 messages sent again`.
+impl fmt::Display for JournalCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "journalled {} records in {} messages",
+            self.records, self.entries
+        )?;
+        for (count, what) in [
+            (self.known, "messages sent again"),
+            (self.not_kept, "records not journalled"),
+            (self.damaged, "damaged messages met"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        for (prefix, count) in &self.deleted {
+            write!(f, ", {count} records of {prefix} deleted")?;
+        }
+        Ok(())
     }
 }
 

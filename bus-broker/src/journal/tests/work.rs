@@ -73,6 +73,7 @@ fn each_prefix_keeps_to_its_own_limit_and_gives_its_room_back() {
     let wanted = Wanted {
         topics: Vec::new(),
         until: u64::MAX,
+        since: 0,
         most: 10_000,
     };
     loop {
