@@ -38,7 +38,7 @@ pub use config::{
     Config, DEFAULT_NNG_PUBLISHERS, DEFAULT_NNG_SUBSCRIBERS, DEFAULT_PUBLISHERS,
     DEFAULT_SUBSCRIBERS,
 };
-pub use durable::{DEFAULT_DURABLE, DurableConfig};
+pub use durable::{DEFAULT_DURABLE, DurableConfig, ask_consumers};
 pub use entrance::Entrance;
 pub use journal::{
     BadLimit, ConsumerInfo, Damage, Fsync, JournalConfig, JournalCounts, JournalError, Keep,

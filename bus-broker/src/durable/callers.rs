@@ -81,7 +81,7 @@ impl Callers {
         caller.is_some_and(|caller| caller.waiting.is_empty())
     }
 
-    fn send(&mut self, peer: &Peer, message: Message) -> Result<(), Error> {
+    pub(super) fn send(&mut self, peer: &Peer, message: Message) -> Result<(), Error> {
         if let Some(caller) = self.all.get_mut(peer)
             && !caller.waiting.is_empty()
         {

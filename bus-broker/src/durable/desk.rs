@@ -15,6 +15,7 @@ use logbus_schemas::wire::durable::{Ack, Command, Hello, Refused, Welcome};
 use logbus_schemas::wire::{Header, Native};
 use logbus_transport::{Error, Message, Peer, PollSet, Waker, wait};
 
+use super::ask::{self, Question};
 use super::callers::Callers;
 use super::live::LiveOutlet;
 use super::reading::{Desk, Readers};
@@ -169,7 +170,14 @@ impl Service {
             None => return Ok(()),
         };
         if let Command::Hello(hello) = command {
-            return self.greet(peer, hello);
+            let question = message
+                .frames()
+                .first()
+                .and_then(|frame| ask::question(frame));
+            return match question {
+                Some(question) => self.tell_consumers(peer, &question),
+                None => self.greet(peer, hello),
+            };
         }
         if self.callers.get(peer).is_none() {
             return self.refuse(peer, "form", "say hello first", Refused::default());
@@ -199,6 +207,21 @@ impl Service {
         self.callers.greet(peer, hello);
         let welcome = Command::Welcome(self.welcome.clone());
         self.callers.say(peer, &welcome)
+    }
+
+    /// Tells somebody who asked for them about durable subscriptions.
+    fn tell_consumers(&mut self, peer: &Peer, question: &Question) -> Result<(), Error> {
+        let consumers = self.journal.consumer_infos().unwrap_or_default();
+        let mut forgotten = false;
+        if let Some(name) = &question.forget
+            && consumers.iter().any(|one| one.name == *name)
+            && self.readers.forget(name)
+        {
+            forgotten = true;
+            self.intake.forget(name);
+        }
+        let answer = ask::answer(&self.welcome, &consumers, forgotten);
+        self.callers.send(peer, Message::single(answer))
     }
 
     fn publish(&mut self, peer: &Peer, message: Message) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use logbus_transport::{Endpoint, Error, ErrorKind, Options, Switchboard, Waker};
 
+mod ask;
 mod callers;
 mod desk;
 mod live;
@@ -19,6 +20,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+pub use ask::ask_consumers;
 pub(crate) use live::LiveInlet;
 
 use crate::journal::{Intake, JournalConfig, JournalCounts, Writer};

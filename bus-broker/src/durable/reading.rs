@@ -259,6 +259,18 @@ impl Readers {
         }
     }
 
+    /// Forgets a durable subscription; `false` when somebody reads it.
+    pub(super) fn forget(&mut self, name: &str) -> bool {
+        let is_read = self
+            .groups
+            .get(name)
+            .is_some_and(|group| !group.seats.is_empty());
+        if !is_read {
+            self.groups.remove(name);
+        }
+        !is_read
+    }
+
     /// Tells the seats of a subscription that it was noted.
     pub(super) fn noted(&self, name: &str, below: u64, callers: &mut Callers) -> Result<(), Error> {
         let group = self.groups.get(name);

@@ -26,6 +26,8 @@ const OVERHEAD: usize = 256;
 pub(super) enum Job {
     Append(Arrival),
     Note(String, Consumer),
+    /// A durable subscription is to be forgotten.
+    Forget(String),
     /// Nothing comes after it that anybody awaits.
     End,
 }
@@ -125,6 +127,11 @@ impl Intake {
     pub(crate) fn note(&self, name: &str, consumer: Consumer) {
         // The writer is gone only when all is over.
         self.queue.send(Job::Note(name.to_owned(), consumer)).ok();
+    }
+
+    /// Has a durable subscription forgotten.
+    pub(crate) fn forget(&self, name: &str) {
+        self.queue.send(Job::Forget(name.to_owned())).ok();
     }
 
     /// Says that nothing comes any more.

@@ -32,16 +32,20 @@ pub(crate) use book::Placed;
 pub(crate) use entry::{Draft, Entry};
 pub(crate) use intake::{Intake, Outcome};
 pub use limits::{BadLimit, Fsync, Keep, Limits, parse_age, parse_size};
-pub use offline::{ConsumerInfo, Damage, Offline, TopicInfo, Verified};
+pub use offline::{Damage, Offline, TopicInfo, Verified};
 pub(crate) use read::{Cause, Chunk, Gap, Item, Wanted};
 pub(crate) use rows::Consumer;
 pub use store::JournalError;
+pub use subs::ConsumerInfo;
 pub use writer::JournalCounts;
 pub(crate) use writer::Writer;
 
 use book::Book;
 use limits::Classes;
 use store::Store;
+
+/// A subscription that is further behind is not counted to the end: others wait meanwhile.
+const LINES_COUNTED: u64 = 200_000;
 
 /// What a journal is told.
 #[derive(Debug, Clone)]
@@ -179,6 +183,11 @@ impl Journal {
     /// Where the last so many records of some topics begin.
     pub(crate) fn at_last(&self, records: u64, wanted: &Wanted) -> Result<u64, JournalError> {
         self.with(|store| store.at_last(records, wanted, self.tail()))
+    }
+
+    /// What people want to know of the durable subscriptions.
+    pub(crate) fn consumer_infos(&self) -> Result<Vec<ConsumerInfo>, JournalError> {
+        self.with(|store| store.consumer_infos(LINES_COUNTED))
     }
 
     /// A durable subscription.

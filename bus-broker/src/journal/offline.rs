@@ -1,6 +1,5 @@
 //! A journal that no broker has open: looking at it, checking it, copying it.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::rescue;
 use super::rows::{Line, key, number};
 use super::scan::Scan;
 use super::store::JournalError;
+use super::subs::ConsumerInfo;
 
 /// Entries that are imported as one batch.
 const BATCH: usize = 500;
@@ -36,21 +36,6 @@ pub struct TopicInfo {
     pub bytes: u64,
     /// Records that were deleted to make room.
     pub deleted: u64,
-}
-
-/// A durable subscription.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConsumerInfo {
-    /// Its name.
-    pub name: String,
-    /// The first entry that it has not done.
-    pub offset: u64,
-    /// Entries that it has not done, and the records in them.
-    pub lag: (u64, u64),
-    /// When it was last heard of, in ns since 1970-01-01 00:00 UTC.
-    pub heard: u64,
-    /// Its topics; none is all.
-    pub topics: Vec<String>,
 }
 
 /// An entry that is not what was written.
@@ -261,36 +246,7 @@ impl Offline {
 
     /// The durable subscriptions, by name.
     pub fn consumers(&self) -> Result<Vec<ConsumerInfo>, JournalError> {
-        let all = self.book.consumers()?;
-        let mut infos: BTreeMap<String, ConsumerInfo> = BTreeMap::new();
-        for (name, consumer) in all {
-            let filters = consumer
-                .topics
-                .iter()
-                .filter_map(|text| logbus_schemas::TopicFilter::parse(text).ok());
-            let filters: Vec<_> = filters.collect();
-            let mut lag = (0, 0);
-            for row in self.book.lines_from(consumer.below) {
-                let (offset, line) = row.into_inner()?;
-                let (Some(offset), Some(line)) = (number(&offset), Line::read(&line)) else {
-                    continue;
-                };
-                let wants =
-                    filters.is_empty() || filters.iter().any(|f| f.matches(line.topic.as_str()));
-                if wants && !line.is_gone && !consumer.also.contains(&offset) {
-                    lag = (lag.0 + 1, lag.1 + u64::from(line.records));
-                }
-            }
-            let info = ConsumerInfo {
-                name: name.clone(),
-                offset: consumer.below,
-                lag,
-                heard: consumer.heard,
-                topics: consumer.topics,
-            };
-            infos.insert(name, info);
-        }
-        Ok(infos.into_values().collect())
+        self.book.store.consumer_infos(u64::MAX)
     }
 
     /// Forgets a durable subscription; says whether there was one.

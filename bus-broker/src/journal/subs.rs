@@ -2,11 +2,68 @@
 
 use std::collections::BTreeMap;
 
+use logbus_schemas::TopicFilter;
+
 use super::book::Book;
-use super::rows::{Consumer, key, number};
+use super::rows::{Consumer, Line, key, number};
 use super::store::{JournalError, Store};
 
+/// A durable subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerInfo {
+    /// Its name.
+    pub name: String,
+    /// The first entry that it has not done.
+    pub offset: u64,
+    /// Entries that it has not done, and the records in them.
+    pub lag: (u64, u64),
+    /// When it was last heard of, in ns since 1970-01-01 00:00 UTC.
+    pub heard: u64,
+    /// Its topics; none is all.
+    pub topics: Vec<String>,
+}
+
 impl Store {
+    /// What people want to know of the durable subscriptions, by name. What is further behind than
+    /// `most` lines of the catalog is not counted.
+    pub(crate) fn consumer_infos(&self, most: u64) -> Result<Vec<ConsumerInfo>, JournalError> {
+        let all = self.consumers()?.into_iter();
+        all.map(|(name, consumer)| {
+            Ok(ConsumerInfo {
+                name,
+                offset: consumer.below,
+                lag: self.lag(&consumer, most)?,
+                heard: consumer.heard,
+                topics: consumer.topics,
+            })
+        })
+        .collect()
+    }
+
+    /// Entries that a subscription has not done, and the records in them.
+    fn lag(&self, consumer: &Consumer, most: u64) -> Result<(u64, u64), JournalError> {
+        let parsed = consumer.topics.iter().map(|text| TopicFilter::parse(text));
+        let topics: Vec<TopicFilter> = parsed.filter_map(Result::ok).collect();
+        let (mut entries, mut records, mut seen) = (0, 0, 0);
+        for row in self.catalog.range(key(consumer.below)..) {
+            let (offset, line) = row.into_inner()?;
+            seen += 1;
+            if seen > most {
+                break;
+            }
+            let (Some(offset), Some(line)) = (number(&offset), Line::read(&line)) else {
+                continue;
+            };
+            let topic = line.topic.as_str();
+            let wants = topics.is_empty() || topics.iter().any(|filter| filter.matches(topic));
+            if wants && !line.is_gone && !consumer.also.contains(&offset) {
+                entries += 1;
+                records += u64::from(line.records);
+            }
+        }
+        Ok((entries, records))
+    }
+
     /// Every durable subscription. One whose row cannot be read is left out.
     pub(crate) fn consumers(&self) -> Result<BTreeMap<String, Consumer>, JournalError> {
         let mut all = BTreeMap::new();

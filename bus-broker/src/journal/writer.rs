@@ -5,7 +5,7 @@
 //! allow. When the disk refuses something it keeps the batch, says so once, and tries again until
 //! the disk takes it; nobody is told that anything was kept meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -167,6 +167,7 @@ struct Work {
 struct Batch {
     arrivals: Vec<Arrival>,
     notes: BTreeMap<String, Consumer>,
+    forgotten: BTreeSet<String>,
     bytes: usize,
     /// Whether nothing comes after it.
     is_last: bool,
@@ -180,7 +181,12 @@ impl Batch {
                 self.arrivals.push(arrival);
             }
             Job::Note(name, consumer) => {
+                self.forgotten.remove(&name);
                 self.notes.insert(name, consumer);
+            }
+            Job::Forget(name) => {
+                self.notes.remove(&name);
+                self.forgotten.insert(name);
             }
             Job::End => self.is_last = true,
         }
@@ -287,7 +293,7 @@ impl Work {
         let Some(book) = &mut self.book else {
             return Err(JournalError::Closed);
         };
-        if batch.arrivals.is_empty() && batch.notes.is_empty() {
+        if batch.arrivals.is_empty() && batch.notes.is_empty() && batch.forgotten.is_empty() {
             return Ok(());
         }
         for arrival in &mut batch.arrivals {
@@ -296,6 +302,9 @@ impl Work {
         }
         let placed = book.append(&mut batch.arrivals, process::now())?;
         book.note(&batch.notes)?;
+        for name in &batch.forgotten {
+            book.remove_consumer(name)?;
+        }
         if self.fsync == Fsync::Always {
             book.store.sync()?;
         } else if !self.unsynced {
