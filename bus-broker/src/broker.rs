@@ -28,7 +28,7 @@ pub struct Broker {
     publishers: Vec<Arc<str>>,
     subscribers: Vec<Endpoint>,
     pyzmq_subscribers: Vec<Endpoint>,
-    durable: Option<Durable>,
+    durable: Option<Box<Durable>>,
     stop: Arc<Stop>,
     waker: Waker,
     thread: Option<JoinHandle<Summary>>,
@@ -84,7 +84,7 @@ impl Broker {
             publishers,
             subscribers,
             pyzmq_subscribers,
-            durable,
+            durable: durable.map(Box::new),
             stop,
             waker,
             thread: Some(thread),
@@ -108,7 +108,9 @@ impl Broker {
 
     /// Where durable publishers and readers find it, with real ports.
     pub fn durable(&self) -> &[Endpoint] {
-        self.durable.as_ref().map_or(&[], Durable::endpoints)
+        self.durable
+            .as_ref()
+            .map_or(&[], |durable| durable.endpoints())
     }
 
     /// Whether its thread still works; it ends by itself only when a socket breaks.
@@ -134,7 +136,7 @@ impl Broker {
         let thread = self.thread.take();
         let summary = thread.and_then(|thread| thread.join().ok());
         Summary {
-            journal: self.durable.take().map(Durable::close),
+            journal: self.durable.take().map(|durable| durable.close()),
             ..summary.unwrap_or_default()
         }
     }

@@ -9,8 +9,8 @@ const EXAMPLES: &str = "\
 Examples:
   bus-broker
   bus-broker --publishers tcp://*:5556 --subscribers tcp://*:5557,nng+tcp://*:13233
-  bus-broker --listen pull+tcp://*:5560 --connect tcp://web1:5558
-  bus-broker --subscribers tcp://*:5557,pyzmq+tcp://127.0.0.1:5558
+  bus-broker --listen pull+tcp://*:5560 --connect tcp://web1:5556
+  bus-broker --subscribers tcp://*:5557,pyzmq+tcp://127.0.0.1:5559
   bus-broker --listen rsyslog+pull+tcp://127.0.0.1:5560,text+tcp://127.0.0.1:5561
   bus-broker --listen pickle+tcp://127.0.0.1:9020,seq+http://127.0.0.1:5341
   bus-broker --reject-file rejects.jsonl

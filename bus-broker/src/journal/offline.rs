@@ -120,7 +120,7 @@ impl Offline {
 
     /// Bytes on disk.
     pub fn disk_space(&self) -> u64 {
-        self.book.store.disk_space()
+        super::store::space_of(&self.dir)
     }
 
     /// Checks every entry; what is damaged is told as it is found.

@@ -16,6 +16,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,8 +87,8 @@ impl From<fjall::Error> for JournalError {
 }
 
 /// Called before and after each step that writes, with the step's name. Tests look at the files
-/// then.
-pub(crate) type Watch = Arc<dyn Fn(&'static str) + Send + Sync>;
+/// then, or let the step fail.
+pub(crate) type Watch = Arc<dyn Fn(&'static str) -> std::io::Result<()> + Send + Sync>;
 
 /// The open database.
 #[derive(Clone)]
@@ -145,29 +146,26 @@ impl Store {
         batch: fjall::OwnedWriteBatch,
         step: &'static str,
     ) -> Result<(), JournalError> {
-        self.watch(step);
+        self.watch(step)?;
         batch.commit()?;
-        self.watch(step);
+        self.watch(step)?;
         Ok(())
     }
 
     /// Returns when all that was written is on disk.
     pub(crate) fn sync(&self) -> Result<(), JournalError> {
-        self.watch("sync");
+        self.watch("sync")?;
         self.db.persist(PersistMode::SyncData)?;
-        self.watch("sync");
+        self.watch("sync")?;
         Ok(())
     }
 
-    pub(crate) fn watch(&self, step: &'static str) {
-        if let Some(watch) = &self.watch {
-            watch(step);
+    /// Says that a step begins, or is over.
+    pub(crate) fn watch(&self, step: &'static str) -> Result<(), JournalError> {
+        match &self.watch {
+            Some(watch) => Ok(watch(step)?),
+            None => Ok(()),
         }
-    }
-
-    /// Bytes that the database takes on disk.
-    pub(crate) fn disk_space(&self) -> u64 {
-        self.db.disk_space().unwrap_or(0)
     }
 
     /// Frees what was deleted, at once.
@@ -188,6 +186,19 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Bytes that the files below a folder take on disk; what was only reserved for them is not counted.
+pub(crate) fn space_of(folder: &Path) -> u64 {
+    let listing = std::fs::read_dir(folder).into_iter().flatten();
+    let paths = listing.filter_map(|item| Some(item.ok()?.path()));
+    paths
+        .map(|path| match path.metadata() {
+            Ok(is) if is.is_dir() => space_of(&path),
+            Ok(is) => is.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
 }
 
 impl fmt::Debug for Store {

@@ -158,6 +158,7 @@ impl World {
                 Some((left, to)) => *plan = Some((left - 1, to)),
                 None => {}
             }
+            Ok(())
         });
         self.book = Some(
             rescue::open(&self.dir, Fsync::Always, Some(watch))

@@ -313,7 +313,7 @@ impl Work {
                 self.next_sync = Instant::now() + every;
             }
         }
-        book.store.watch("ack");
+        book.store.watch("ack")?;
         self.journal.advance(book);
         for (arrival, placed) in batch.arrivals.drain(..).zip(placed) {
             self.gauge.left(&arrival);
@@ -426,6 +426,6 @@ impl fmt::Display for JournalCounts {
 fn free_space(dir: &Path) -> u64 {
     let told = nix::sys::statvfs::statvfs(dir);
     told.map_or(u64::MAX, |told| {
-        u64::from(told.blocks_available()).saturating_mul(u64::from(told.fragment_size()))
+        told.blocks_available().saturating_mul(told.fragment_size())
     })
 }

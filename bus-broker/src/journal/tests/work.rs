@@ -1,9 +1,10 @@
 //! The writer's thread, with its queue before it and readers behind it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::intake::Outcome;
-use super::super::writer::Writer;
+use super::super::writer::{Say, Writer};
 use super::super::{Fsync, JournalConfig, Keep};
 use super::*;
 
@@ -98,29 +99,12 @@ fn each_prefix_keeps_to_its_own_limit_and_gives_its_room_back() {
     }
     let counts = writer.close();
     assert!(counts.deleted["*"] > 2000, "{counts:?}");
-    let used = size_of(dir.path());
+    let used = super::super::store::space_of(dir.path());
     assert!(
         used < 300 << 20,
         "{} MiB of 340 are still on disk",
         used >> 20
     );
-}
-
-/// Bytes that the files take, without holes.
-fn size_of(dir: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let items = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|item| item.unwrap().path());
-    items
-        .map(|path| {
-            if path.is_dir() {
-                size_of(&path)
-            } else {
-                path.metadata().unwrap().blocks() * 512
-            }
-        })
-        .sum()
 }
 
 #[test]
@@ -134,4 +118,46 @@ fn a_message_that_its_limit_can_never_hold_is_refused() {
     assert_eq!(outcome(&writer), Outcome::TooLarge);
     assert!(matches!(outcome(&writer), Outcome::Placed(_)));
     writer.close();
+}
+
+#[test]
+fn a_full_disk_holds_acknowledgements_back_until_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_full = Arc::<AtomicBool>::default();
+    let watched = is_full.clone();
+    let watch: Watch = Arc::new(move |step| {
+        let fails = watched.load(Ordering::SeqCst) && matches!(step, "append" | "sync");
+        if fails {
+            Err(std::io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
+    });
+    let said = Arc::<Mutex<Vec<String>>>::default();
+    let lines = said.clone();
+    let say: Say = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+    let config = JournalConfig::new(dir.path());
+    let writer = Writer::start(&config, say, Box::new(|| {}), Some(watch)).unwrap();
+    writer.intake.append(draft("web", 1, 0, 1));
+    assert!(matches!(outcome(&writer), Outcome::Placed(_)));
+    is_full.store(true, Ordering::SeqCst);
+    writer.intake.append(draft("web", 1, 1, 1));
+    writer.intake.append(draft("web", 1, 2, 1));
+    let wait = Duration::from_millis(1500);
+    assert!(
+        writer.outcomes.recv_timeout(wait).is_err(),
+        "nothing is acknowledged"
+    );
+    assert_eq!(writer.journal.tail(), 1);
+    is_full.store(false, Ordering::SeqCst);
+    for next in [2, 3] {
+        let Outcome::Placed(placed) = outcome(&writer) else {
+            panic!()
+        };
+        assert_eq!((placed.offset, placed.next), (Some(next - 1), next));
+    }
+    writer.close();
+    let said = said.lock().unwrap();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].contains("cannot be written") && said[1].contains("written again"));
 }
