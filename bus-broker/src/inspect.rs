@@ -1,5 +1,9 @@
 //! The commands that look at a journal: `bus-broker journal` and `bus-broker consumers`.
-#![allow(clippy::print_stdout, reason = "this is what they are for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is what they are for"
+)]
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -30,16 +34,24 @@ fn journal(what: &JournalCommand, args: &JournalArgs) -> anyhow::Result<ExitCode
     let dir = args.dir.as_deref();
     let dir = dir.context("say which one with --journal DIR")?;
     match what {
-        JournalCommand::Ls => list(&Offline::open(dir)?)?,
-        JournalCommand::Verify => return verify(&Offline::open(dir)?),
-        JournalCommand::Export { file } => export(&Offline::open(dir)?, file)?,
+        JournalCommand::Ls => list(&open(dir)?)?,
+        JournalCommand::Verify => return verify(&open(dir)?),
+        JournalCommand::Export { file } => export(&open(dir)?, file)?,
         JournalCommand::Import { file } => import(&mut Offline::open_or_make(dir)?, file)?,
         JournalCommand::Compact => {
-            let (before, after) = Offline::open(dir)?.compact()?;
+            let (before, after) = open(dir)?.compact()?;
             println!("{} before, {} now", size(before), size(after));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn open(dir: &Path) -> anyhow::Result<Offline> {
+    let journal = Offline::open(dir)?;
+    for notice in journal.notices() {
+        eprintln!("bus-broker: {notice}");
+    }
+    Ok(journal)
 }
 
 fn list(journal: &Offline) -> anyhow::Result<()> {
@@ -84,12 +96,6 @@ fn verify(journal: &Offline) -> anyhow::Result<ExitCode> {
         "{} messages with {} records are whole, {} are damaged",
         verified.entries, verified.records, verified.damaged
     );
-    if journal.restored() > 0 {
-        println!(
-            "{} were put back when the journal was opened",
-            journal.restored()
-        );
-    }
     let is_good = verified.damaged == 0;
     Ok(if is_good {
         ExitCode::SUCCESS

@@ -16,6 +16,10 @@ use super::rows::{Line, Position, Totals, key, number, pack, position_key, topic
 use super::store::{JournalError, Store};
 use super::window::Window;
 
+/// In the index by topic lost entries stand here: which topic they had is not known.
+pub(super) const ANY_TOPIC: &str = "";
+/// So many places in a row are marked as lost, at most.
+const MARKED_LOST: usize = 10_000;
 /// The index by time has a row for so many ns.
 const TIME_STEP: u64 = 100_000_000;
 
@@ -143,6 +147,7 @@ impl Book {
         self.next += 1;
         let line = Line {
             is_gone: false,
+            is_lost: false,
             received,
             records: draft.header.count,
             bytes: u32::try_from(draft.len()).unwrap_or(u32::MAX),
@@ -198,6 +203,33 @@ impl Book {
         self.last_received = self.last_received.max(entry.received);
         self.store.commit(batch, "restore")?;
         Ok(true)
+    }
+
+    /// Marks the places from `from` on of which nothing is known: their entries were damaged.
+    /// Returns how many those are.
+    pub(super) fn mark_lost(&mut self, from: u64, now: u64) -> Result<u64, JournalError> {
+        let mut batch = self.store.batch();
+        let line = Line {
+            is_gone: true,
+            is_lost: true,
+            received: now,
+            records: 0,
+            bytes: 0,
+            topic: Topic::for_name("lost"),
+        };
+        let (mut expected, mut lost) = (from.max(self.floor), 0);
+        let rows = self.lines_from(expected).map(fjall::Guard::key);
+        let offsets = rows.filter_map(|row| row.ok().and_then(|key| number(&key)));
+        for offset in offsets.chain([self.next]) {
+            for missing in (expected..offset).take(MARKED_LOST) {
+                lost += 1;
+                batch.insert(&self.store.catalog, key(missing), line.to_bytes());
+                batch.insert(&self.store.topics, topic_key(ANY_TOPIC, missing), "");
+            }
+            expected = offset + 1;
+        }
+        self.store.commit(batch, "lost")?;
+        Ok(lost)
     }
 
     /// Leaves so many offsets out, so that none which readers may have seen is given twice.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::book::{Arrival, Book};
 use super::entry::Entry;
 use super::limits::Fsync;
-use super::rescue;
+use super::rescue::{self, Rescue};
 use super::rows::{Line, key, number};
 use super::scan::Scan;
 use super::store::JournalError;
@@ -20,7 +20,7 @@ const BATCH: usize = 500;
 pub struct Offline {
     book: Book,
     dir: PathBuf,
-    restored: u64,
+    rescue: Rescue,
 }
 
 /// What there is of a topic.
@@ -78,13 +78,13 @@ impl Offline {
         Ok(Self {
             book,
             dir: dir.to_owned(),
-            restored: rescue.restored,
+            rescue,
         })
     }
 
-    /// Entries that had to be put back when it was opened.
-    pub fn restored(&self) -> u64 {
-        self.restored
+    /// What had to be done to open it, where that was anything.
+    pub fn notices(&self) -> Vec<String> {
+        self.rescue.notices()
     }
 
     /// What there is, by topic.
@@ -160,10 +160,12 @@ impl Offline {
         verified: &mut Verified,
         tell: &mut impl FnMut(Damage),
     ) {
-        if line.as_ref().is_some_and(|line| line.is_gone) {
+        let is_lost = line.as_ref().is_some_and(|line| line.is_lost);
+        if line.as_ref().is_some_and(|line| line.is_gone) && !is_lost {
             return;
         }
         let what = match self.entry(offset) {
+            _ if is_lost => "it was lost",
             Ok(entry) => {
                 verified.entries += 1;
                 verified.records += u64::from(entry.header.count);
@@ -174,7 +176,10 @@ impl Offline {
         verified.damaged += 1;
         tell(Damage {
             offset,
-            topic: line.as_ref().map(|line| line.topic.to_string()),
+            topic: line
+                .as_ref()
+                .filter(|_| !is_lost)
+                .map(|line| line.topic.to_string()),
             records: line.map_or(0, |line| u64::from(line.records)),
             what,
         });

@@ -10,6 +10,7 @@ use std::ops::Bound;
 use fjall::{Readable, Snapshot};
 use logbus_schemas::{Topic, TopicFilter};
 
+use super::book::ANY_TOPIC;
 use super::entry::Entry;
 use super::rows::{Line, key, number, topic_key, topic_offset};
 use super::store::{JournalError, Store};
@@ -210,9 +211,10 @@ impl Reading<'_> {
 
     fn by_topics(&mut self, at: u64, topics: &[&Topic]) -> Result<u64, JournalError> {
         let mut offsets = Vec::new();
-        for topic in topics {
-            let from = topic_key(topic.as_str(), at);
-            let to = topic_key(topic.as_str(), self.wanted.until);
+        let names = topics.iter().map(|topic| topic.as_str());
+        for topic in names.chain([ANY_TOPIC]) {
+            let from = topic_key(topic, at);
+            let to = topic_key(topic, self.wanted.until);
             let rows = self.snapshot.range(&self.store.topics, from..to);
             for row in rows.take(self.wanted.most) {
                 let Ok(name) = row.key() else {
@@ -256,6 +258,12 @@ impl Reading<'_> {
     }
 
     fn look(&mut self, offset: u64, line: &Line) {
+        if line.is_lost {
+            if line.received >= self.wanted.since {
+                self.miss(offset, 0, Cause::Damage);
+            }
+            return;
+        }
         if !self.wanted.wants(line.topic.as_str()) {
             return;
         }

@@ -27,10 +27,37 @@ const SKIPPED: u64 = 1 << 20;
 pub(crate) struct Rescue {
     /// Entries that were put back.
     pub(crate) restored: u64,
+    /// Entries of which nothing is known but that they were there.
+    pub(crate) lost: u64,
     /// Where the files lie that could not be used.
     pub(crate) set_aside: Option<PathBuf>,
     /// Whether a power cut may have taken the last entries.
     pub(crate) is_after_power_cut: bool,
+}
+
+impl Rescue {
+    /// What an operator should know of it.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let Rescue { restored, lost, .. } = self;
+        let mut notices = Vec::new();
+        if let Some(aside) = &self.set_aside {
+            notices.push(format!(
+                "the journal was damaged: {restored} messages were saved, {lost} are lost; what is left of its files is in {}, which nobody needs but you",
+                aside.display()
+            ));
+        } else if *restored > 0 {
+            notices.push(format!(
+                "the journal was damaged: {restored} messages behind the damage were saved, {lost} are lost"
+            ));
+        }
+        if self.is_after_power_cut {
+            notices.push(
+                "the system ended while the journal was open: what was not synced by then is lost"
+                    .to_owned(),
+            );
+        }
+        notices
+    }
 }
 
 /// What was found in files, by offset and by name.
@@ -76,7 +103,11 @@ pub(crate) fn open(
         Err(JournalError::Damaged(_)) => start_anew(dir, watch, &mut rescue)?,
         other => other?,
     };
-    rescue.restored += put_back(&mut book, &found)?;
+    let restored = put_back(&mut book, &found)?;
+    if let Some(first) = found.entries.keys().next().filter(|_| restored > 0) {
+        rescue.lost += book.mark_lost(*first, logbus_process::now())?;
+    }
+    rescue.restored += restored;
     if left_open.is_some_and(|before| before != boot) && fsync != Fsync::Always {
         rescue.is_after_power_cut = true;
         book.skip(SKIPPED)?;
@@ -121,6 +152,7 @@ fn start_anew(dir: &Path, watch: Option<Watch>, rescue: &mut Rescue) -> Result<B
     batch.insert(&book.store.meta, "floor", key(floor));
     book.store.commit(batch, "restore")?;
     book.floor = floor;
+    rescue.lost += book.mark_lost(floor, logbus_process::now())?;
     let done = found
         .consumers
         .values()

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use logbus_schemas::{Topic, TopicFilter};
 
-use super::book::Book;
+use super::book::{ANY_TOPIC, Book};
 use super::limits::Classes;
 use super::rows::{Consumer, Line, Totals, key, number, pack, topic_key};
 use super::store::JournalError;
@@ -190,7 +190,12 @@ fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
             charge(consumer, filters, offset, &line);
         }
         batch.remove(&book.store.catalog, key(offset));
-        batch.remove(&book.store.topics, topic_key(line.topic.as_str(), offset));
+        let topic = if line.is_lost {
+            ANY_TOPIC
+        } else {
+            line.topic.as_str()
+        };
+        batch.remove(&book.store.topics, topic_key(topic, offset));
     }
     for row in book.store.times.iter().take(BATCH) {
         let (time, offset) = row.into_inner()?;
@@ -220,7 +225,7 @@ fn charge(consumer: &mut Consumer, filters: &[TopicFilter], offset: u64, line: &
     let topic = line.topic.as_str();
     let wants = filters.is_empty() || filters.iter().any(|filter| filter.matches(topic));
     let had = consumer.below > offset || consumer.also.contains(&offset);
-    if wants && !had && consumer.since <= line.received {
+    if wants && !had && !line.is_lost && consumer.since <= line.received {
         consumer.missed += u64::from(line.records);
         consumer.missed_to = offset + 1;
     }

@@ -14,8 +14,10 @@ use super::entry::Entry;
 /// A line of the catalog: what an entry is, without its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Whether retention has deleted it.
+    /// Whether there is no such entry any more.
     pub(crate) is_gone: bool,
+    /// Whether that is because it was damaged; what it was is not known then.
+    pub(crate) is_lost: bool,
     /// When it came in; of one that is gone, when it was deleted.
     pub(crate) received: u64,
     pub(crate) records: u32,
@@ -25,7 +27,7 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![u8::from(self.is_gone)];
+        let mut bytes = vec![u8::from(self.is_gone) | u8::from(self.is_lost) << 1];
         bytes.extend_from_slice(&self.received.to_le_bytes());
         bytes.extend_from_slice(&self.records.to_le_bytes());
         bytes.extend_from_slice(&self.bytes.to_le_bytes());
@@ -35,7 +37,8 @@ impl Line {
 
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         Some(Self {
-            is_gone: *bytes.first()? != 0,
+            is_gone: bytes.first()? & 1 != 0,
+            is_lost: bytes.first()? & 2 != 0,
             received: u64_at(bytes, 1)?,
             records: u32_at(bytes, 9)?,
             bytes: u32_at(bytes, 13)?,
@@ -47,6 +50,7 @@ impl Line {
     pub(crate) fn of(entry: &Entry) -> Self {
         Self {
             is_gone: false,
+            is_lost: false,
             received: entry.received,
             records: entry.header.count,
             bytes: u32::try_from(entry.bytes().len()).unwrap_or(u32::MAX),
@@ -186,7 +190,7 @@ mod tests {
         #[test]
         fn a_line_survives_its_bytes(is_gone: bool, received: u64, records: u32, bytes: u32) {
             let topic = Topic::new("shop.stock").unwrap();
-            let line = Line { is_gone, received, records, bytes, topic };
+            let line = Line { is_gone, is_lost: !is_gone, received, records, bytes, topic };
             prop_assert_eq!(Line::read(&line.to_bytes()), Some(line));
         }
 

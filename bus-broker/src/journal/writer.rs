@@ -123,20 +123,8 @@ impl Writer {
 }
 
 fn tell(rescued: &Rescue, say: &Say) {
-    if let Some(aside) = &rescued.set_aside {
-        say(&format!(
-            "the journal was damaged: {} entries were saved; what is left of its files is in {}, which nobody needs but you",
-            rescued.restored,
-            aside.display()
-        ));
-    } else if rescued.restored > 0 {
-        let restored = rescued.restored;
-        say(&format!(
-            "the journal was damaged: {restored} entries behind the damage were saved"
-        ));
-    }
-    if rescued.is_after_power_cut {
-        say("the system ended while the journal was open: what was not synced by then is lost");
+    for notice in rescued.notices() {
+        say(&notice);
     }
 }
 

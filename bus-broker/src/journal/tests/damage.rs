@@ -51,6 +51,23 @@ fn a_damaged_place_in_the_newest_file_costs_that_entry_alone() {
     });
     let expected: Vec<u64> = (0..20).map(|n| n * 2).filter(|n| *n != 12).collect();
     assert_eq!(sequences(&mut world), expected);
+    for topics in [vec![], vec![TopicFilter::parse("web").unwrap()]] {
+        let wanted = Wanted {
+            topics,
+            until: 20,
+            since: 0,
+            most: 100,
+        };
+        let known = [Topic::new("web").unwrap()];
+        let chunk = world.book().store.read(0, &wanted, &known).unwrap();
+        let gap = super::super::read::Gap {
+            from: 6,
+            to: 7,
+            records: 0,
+            cause: Cause::Damage,
+        };
+        assert_eq!(chunk.items[6], Item::Gone(gap));
+    }
     let mut arrivals = [Arrival {
         draft: draft("web", 9, 38, 2),
         is_durable: true,

@@ -33,7 +33,7 @@ fn payload(topic: &str, sequence: u64, size: usize) -> super::super::Draft {
 #[test]
 fn what_is_acknowledged_can_be_read_and_survives_the_thread() {
     for fsync in ["always", "interval=5ms", "never"] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let config = JournalConfig {
             fsync: fsync.parse().unwrap(),
             ..JournalConfig::new(dir.path())
@@ -58,7 +58,7 @@ fn what_is_acknowledged_can_be_read_and_survives_the_thread() {
 
 #[test]
 fn each_prefix_keeps_to_its_own_limit_and_gives_its_room_back() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let mut config = JournalConfig::new(dir.path());
     config.fsync = Fsync::Never;
     config.limits.max_bytes = Some(4 << 20);
@@ -106,7 +106,7 @@ fn each_prefix_keeps_to_its_own_limit_and_gives_its_room_back() {
 
 #[test]
 fn a_message_that_its_limit_can_never_hold_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let mut config = JournalConfig::new(dir.path());
     config.limits.max_bytes = Some(1000);
     let writer = start(&config);
@@ -119,7 +119,7 @@ fn a_message_that_its_limit_can_never_hold_is_refused() {
 
 #[test]
 fn a_full_disk_holds_acknowledgements_back_until_there_is_room() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let is_full = Arc::<AtomicBool>::default();
     let watched = is_full.clone();
     let watch: Watch = Arc::new(move |step| {
