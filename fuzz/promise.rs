@@ -3,6 +3,7 @@
 
 use logbus_schemas::codec::{self, CODECS, Codec};
 use logbus_schemas::dialect::{self, DIALECTS, Malformed, Reading, pyzmq, seq};
+use logbus_schemas::wire::durable::Command;
 use logbus_schemas::wire::{Identity, Native};
 use logbus_schemas::{Record, Value};
 
@@ -15,6 +16,9 @@ pub(crate) fn any_bytes_are_read_or_refused(bytes: &[u8]) {
         assert!(codec.decode_all(bytes).count() <= bytes.len());
     }
     check_values(bytes);
+    if let Ok(command) = Command::decode(bytes) {
+        assert_eq!(Command::decode(&command.encode()), Ok(command));
+    }
     check_message(&[bytes]);
     check_message(&[b"myapp", bytes]);
     check_message(&[b"myapp.INFO", bytes]);

@@ -3,7 +3,7 @@
 //! Every endpoint is opened before the thread starts, so that what cannot be had is said at once
 //! and by name, and nothing is half open then.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use logbus_transport::{
 };
 
 use crate::config::Config;
+use crate::durable::{Durable, DurableConfig};
 use crate::entrance::{Entrance, describe};
 use crate::fanout::Fanout;
 use crate::hub::{Hub, Source, Stop};
@@ -27,6 +28,7 @@ pub struct Broker {
     publishers: Vec<Arc<str>>,
     subscribers: Vec<Endpoint>,
     pyzmq_subscribers: Vec<Endpoint>,
+    durable: Option<Box<Durable>>,
     stop: Arc<Stop>,
     waker: Waker,
     thread: Option<JoinHandle<Summary>>,
@@ -42,6 +44,14 @@ impl Broker {
         let (more, listening) = open_listeners(&config, &waker)?;
         sources.extend(more);
         let publishers = sources.iter().map(|source| source.name.clone()).collect();
+        let say = shared(config.say);
+        let (durable, source) = open_durable(
+            config.durable.as_ref(),
+            &config.program,
+            config.max_frame,
+            &say,
+        )?;
+        sources.extend(source);
         let subscribers = endpoints(&outlets);
         let pyzmq_subscribers = endpoints(&pyzmq);
         let stop = Arc::new(Stop::default());
@@ -51,11 +61,12 @@ impl Broker {
             sources,
             listening,
             fanout,
+            durable.as_ref().map(Durable::intake),
             config.program,
             config.rejects,
-            config.say,
+            Box::new(move |line| say(line)),
         );
-        hub.subscribe_taps(&taps)?;
+        hub.subscribe_own(&taps)?;
         let (its_waker, its_stop) = (waker.clone(), stop.clone());
         let run = move || {
             logbus_process::block_signals();
@@ -73,6 +84,7 @@ impl Broker {
             publishers,
             subscribers,
             pyzmq_subscribers,
+            durable: durable.map(Box::new),
             stop,
             waker,
             thread: Some(thread),
@@ -94,6 +106,13 @@ impl Broker {
         &self.pyzmq_subscribers
     }
 
+    /// Where durable publishers and readers find it, with real ports.
+    pub fn durable(&self) -> &[Endpoint] {
+        self.durable
+            .as_ref()
+            .map_or(&[], |durable| durable.endpoints())
+    }
+
     /// Whether its thread still works; it ends by itself only when a socket breaks.
     pub fn is_running(&self) -> bool {
         self.thread
@@ -106,13 +125,20 @@ impl Broker {
         self.finish(limit)
     }
 
+    /// In the order in which records flow: what durable publishers sent goes to the hub, and what
+    /// the hub has to the journal.
     fn finish(&mut self, limit: Duration) -> Summary {
+        if let Some(durable) = &mut self.durable {
+            durable.stop(limit / 2);
+        }
         self.stop.ask(limit);
         self.waker.wake();
-        self.thread
-            .take()
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default()
+        let thread = self.thread.take();
+        let summary = thread.and_then(|thread| thread.join().ok());
+        Summary {
+            journal: self.durable.take().map(|durable| durable.close()),
+            ..summary.unwrap_or_default()
+        }
     }
 }
 
@@ -122,6 +148,37 @@ impl Drop for Broker {
             self.finish(Duration::ZERO);
         }
     }
+}
+
+/// For several threads.
+fn shared(say: Box<dyn Fn(&str) + Send>) -> Arc<dyn Fn(&str) + Send + Sync> {
+    let say = Mutex::new(say);
+    Arc::new(move |line| say.lock().unwrap_or_else(PoisonError::into_inner)(line))
+}
+
+/// Opens the durable endpoint, if there is one, and with it a source for the hub.
+fn open_durable(
+    config: Option<&DurableConfig>,
+    program: &str,
+    max_frame: usize,
+    say: &Arc<dyn Fn(&str) + Send + Sync>,
+) -> Result<(Option<Durable>, Option<Source>), Error> {
+    let Some(config) = config else {
+        return Ok((None, None));
+    };
+    let (durable, inlet) = Durable::start(config, program, max_frame, say.clone())?;
+    let names: Vec<String> = durable
+        .endpoints()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let source = Source {
+        inlet: Box::new(inlet),
+        name: names.join(",").into(),
+        dialect: None,
+        is_kept: true,
+    };
+    Ok((Some(durable), Some(source)))
 }
 
 /// Opens one socket for all of `places` that can share one.
@@ -161,6 +218,7 @@ fn open_sources(config: &Config) -> Result<Vec<Source>, Error> {
             inlet,
             name: names.join(",").into(),
             dialect: first.dialect,
+            is_kept: false,
         })
     })
 }

@@ -2,26 +2,32 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
-use logbus_broker::ApiKey;
+use clap::{Args, Parser, Subcommand};
+use logbus_broker::{ApiKey, Fsync, Keep};
 
 const EXAMPLES: &str = "\
 Examples:
   bus-broker
   bus-broker --publishers tcp://*:5556 --subscribers tcp://*:5557,nng+tcp://*:13233
-  bus-broker --listen pull+tcp://*:5560 --connect tcp://web1:5558
-  bus-broker --subscribers tcp://*:5557,pyzmq+tcp://127.0.0.1:5558
+  bus-broker --listen pull+tcp://*:5560 --connect tcp://web1:5556
+  bus-broker --subscribers tcp://*:5557,pyzmq+tcp://127.0.0.1:5559
   bus-broker --listen rsyslog+pull+tcp://127.0.0.1:5560,text+tcp://127.0.0.1:5561
   bus-broker --listen pickle+tcp://127.0.0.1:9020,seq+http://127.0.0.1:5341
   bus-broker --reject-file rejects.jsonl
+  bus-broker --journal /var/lib/logbus --journal-max-bytes 20GiB --journal-keep audit=30d,2GiB
+  bus-broker journal ls --journal /var/lib/logbus
+  bus-broker consumers
 
 Exit codes:
-  0 done   1 could not start   2 wrong usage   130 interrupted twice";
+  0 done   1 could not start, or damage was found   2 wrong usage   130 interrupted twice";
 
 /// Pass log records on: many publishers to many subscribers, over ZeroMQ and NNG at once.
 #[derive(Debug, Parser)]
 #[command(name = "bus-broker", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Listen here for publishers
     ///
     /// tcp://HOST:PORT or ipc://PATH for ZeroMQ, nng+tcp://HOST:PORT or nng+ipc://PATH for NNG;
@@ -100,4 +106,144 @@ pub(crate) struct Cli {
         hide_env_values = true
     )]
     pub(crate) reject_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Flags of the journal.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Journal")]
+pub(crate) struct JournalArgs {
+    /// Keep messages in this folder, and serve durable publishers and readers
+    ///
+    /// docs/durable.md has the whole of it.
+    #[arg(
+        long = "journal",
+        value_name = "DIR",
+        global = true,
+        env = "BUS_BROKER_JOURNAL",
+        hide_env_values = true
+    )]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Listen here for durable publishers and readers; ZeroMQ only
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENDPOINT",
+        global = true,
+        env = "BUS_BROKER_DURABLE_ENDPOINT",
+        hide_env_values = true
+    )]
+    #[arg(default_value = "tcp://127.0.0.1:5558")]
+    pub(crate) durable_endpoint: Vec<String>,
+
+    /// When what was written is synced to disk: always, interval=TIME or never
+    ///
+    /// always: before it is acknowledged, so that it survives a power cut. interval=50ms: this
+    /// often; a power cut may take so much. never: when the system does it. In all three what was
+    /// acknowledged survives the end of the broker, kill -9 included.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "interval=50ms",
+        env = "BUS_BROKER_FSYNC",
+        hide_env_values = true
+    )]
+    pub(crate) fsync: Fsync,
+
+    /// Journal PUB/SUB traffic of these topics, too; * is all of it
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "TOPIC",
+        env = "BUS_BROKER_JOURNAL_TOPICS",
+        hide_env_values = true
+    )]
+    pub(crate) journal_topics: Vec<String>,
+
+    /// Keep so many bytes of messages, such as 20GiB; the oldest go first
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = logbus_broker::parse_size,
+        env = "BUS_BROKER_JOURNAL_MAX_BYTES",
+        hide_env_values = true
+    )]
+    pub(crate) journal_max_bytes: Option<u64>,
+
+    /// Keep messages so long, such as 12h or 30d
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = logbus_broker::parse_age,
+        env = "BUS_BROKER_JOURNAL_MAX_AGE",
+        hide_env_values = true
+    )]
+    pub(crate) journal_max_age: Option<std::time::Duration>,
+
+    /// Delete the oldest messages when less than this is free on the disk
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = logbus_broker::parse_size,
+        default_value = "256MiB",
+        env = "BUS_BROKER_JOURNAL_MIN_FREE",
+        hide_env_values = true
+    )]
+    pub(crate) journal_min_free: u64,
+
+    /// Limits of the topics below a prefix: TOPIC=TIME,SIZE,free=SIZE; may be given several times
+    ///
+    /// Such as audit=30d,2GiB. The longest prefix that names a topic decides; what none names has
+    /// the limits of the flags above.
+    #[arg(long, value_name = "LIMITS")]
+    pub(crate) journal_keep: Vec<Keep>,
+}
+
+/// What to do in place of being a broker.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at a journal that no broker has open
+    Journal {
+        #[command(subcommand)]
+        what: JournalCommand,
+    },
+    /// List durable subscriptions: names, places, lag
+    Consumers {
+        #[command(subcommand)]
+        what: Option<ConsumersCommand>,
+    },
+}
+
+/// What to do with a journal.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// What there is of each topic
+    Ls,
+    /// Check every message, and name those that are damaged
+    Verify,
+    /// Write all messages into a file
+    Export {
+        /// The file; - is standard output
+        file: PathBuf,
+    },
+    /// Append the messages of such a file; what is here already is not taken twice
+    Import {
+        /// The file; - is standard input
+        file: PathBuf,
+    },
+    /// Free what was deleted, at once
+    Compact,
+}
+
+/// What to do with durable subscriptions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConsumersCommand {
+    /// Forget one: who comes with its name begins anew
+    Rm {
+        /// Its name.
+        name: String,
+    },
 }

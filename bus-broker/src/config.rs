@@ -2,6 +2,7 @@
 
 use logbus_transport::{Attachment, Endpoint};
 
+use crate::durable::DurableConfig;
 use crate::entrance::Entrance;
 use crate::listen::ListenConfig;
 use crate::reject::RejectFile;
@@ -30,6 +31,8 @@ pub struct Config {
     pub subscriber_queue: usize,
     /// Bytes of the largest frame that is taken in; a peer that sends more is disconnected.
     pub max_frame: usize,
+    /// The durable endpoint and its journal, where there is one.
+    pub durable: Option<DurableConfig>,
     /// What listeners among the entrances are told.
     pub listen: ListenConfig,
     /// The name under which records of foreign senders go on.
@@ -52,6 +55,7 @@ impl Default for Config {
             taps: Vec::new(),
             subscriber_queue: 1000,
             max_frame: 64 << 20,
+            durable: None,
             listen: ListenConfig::default(),
             program: "bus-broker".to_owned(),
             rejects: None,

@@ -16,11 +16,12 @@ use logbus_transport::{Error, Flushed, Inlet, Message, PollSet, SubscriptionEven
 
 use crate::demand::{Change, Demand};
 use crate::fanout::Fanout;
+use crate::journal::Intake;
 use crate::listen::Listening;
 use crate::reject::RejectFile;
 use crate::stats::Summary;
 use crate::tap::Tap;
-use crate::translate::{Translated, Translator};
+use crate::translate::{NativeMessage, Translated, Translator};
 
 /// Messages taken from one socket before the others get their turn.
 const TURN_MESSAGES: usize = 512;
@@ -55,12 +56,16 @@ pub(crate) struct Source {
     pub(crate) name: Arc<str>,
     /// The dialect of all that comes in here; `None` where messages tell for themselves.
     pub(crate) dialect: Option<&'static Dialect>,
+    /// Whether what comes in here is in the journal already.
+    pub(crate) is_kept: bool,
 }
 
 pub(crate) struct Hub {
     sources: Vec<Source>,
     listening: Option<Listening>,
     fanout: Fanout,
+    /// Where traffic that is to be journalled goes.
+    intake: Option<Intake>,
     demand: Demand,
     translator: Translator,
     program: String,
@@ -77,6 +82,7 @@ impl Hub {
         sources: Vec<Source>,
         listening: Option<Listening>,
         fanout: Fanout,
+        intake: Option<Intake>,
         program: String,
         rejects: Option<RejectFile>,
         say: Box<dyn Fn(&str) + Send>,
@@ -85,6 +91,7 @@ impl Hub {
             sources,
             listening,
             fanout,
+            intake,
             demand: Demand::default(),
             translator: Translator::new(&program),
             own_name: program.as_str().into(),
@@ -97,9 +104,15 @@ impl Hub {
         }
     }
 
-    /// What the taps want, before anything flows.
-    pub(crate) fn subscribe_taps(&mut self, taps: &[Tap]) -> Result<(), Error> {
-        for prefix in taps.iter().flat_map(Tap::prefixes) {
+    /// What the taps and the journal want, before anything flows.
+    pub(crate) fn subscribe_own(&mut self, taps: &[Tap]) -> Result<(), Error> {
+        let journalled = self.intake.iter().flat_map(Intake::prefixes);
+        let prefixes: Vec<_> = taps
+            .iter()
+            .flat_map(Tap::prefixes)
+            .chain(journalled)
+            .collect();
+        for prefix in prefixes {
             self.change_demand(SubscriptionEvent::Added(prefix))?;
         }
         Ok(())
@@ -136,7 +149,7 @@ impl Hub {
         self.tell_troubles();
         if self.next_heartbeat <= Instant::now() {
             for heartbeat in self.translator.heartbeats() {
-                self.fanout.send_native(heartbeat, &self.own_name)?;
+                self.send_own(heartbeat, None)?;
             }
             self.next_heartbeat = Instant::now() + HEARTBEAT;
         }
@@ -168,13 +181,15 @@ impl Hub {
     fn receive_some(&mut self) -> Result<bool, Error> {
         let mut is_more = false;
         for at in 0..self.sources.len() {
-            let (from, dialect) = (self.sources[at].name.clone(), self.sources[at].dialect);
+            let source = &self.sources[at];
+            let (from, dialect) = (source.name.clone(), source.dialect);
+            let is_kept = source.is_kept;
             let mut taken = 0;
             while taken < TURN_MESSAGES
                 && let Some(message) = self.sources[at].inlet.receive()?
             {
                 taken += 1;
-                self.pass_on(message, &from, dialect)?;
+                self.pass_on(message, &from, dialect, is_kept)?;
             }
             is_more |= taken == TURN_MESSAGES;
         }
@@ -186,11 +201,15 @@ impl Hub {
         message: Message,
         from: &Arc<str>,
         dialect: Option<&'static Dialect>,
+        is_kept: bool,
     ) -> Result<(), Error> {
         self.summary.messages += 1;
         let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
         let records = match self.translator.translate(&frames, dialect) {
             Ok(Translated::AsItIs { records }) => {
+                if let Some(intake) = self.intake.as_ref().filter(|_| !is_kept) {
+                    intake.offer(&frames);
+                }
                 self.fanout.send(message, from)?;
                 u64::from(records)
             }
@@ -200,7 +219,7 @@ impl Hub {
             }) => {
                 self.summary.foreign += 1;
                 for native in introduction.into_iter().chain([message]) {
-                    self.fanout.send_native(native, from)?;
+                    self.send_own(native, Some(from))?;
                 }
                 1
             }
@@ -222,9 +241,19 @@ impl Hub {
     fn change_translator(&mut self) -> Result<(), Error> {
         let fresh = Translator::new(&self.program);
         for goodbye in std::mem::replace(&mut self.translator, fresh).goodbyes() {
-            self.fanout.send_native(goodbye, &self.own_name)?;
+            self.send_own(goodbye, None)?;
         }
         Ok(())
+    }
+
+    /// Sends a message that was made here, of what came from there or from nowhere else.
+    fn send_own(&mut self, native: NativeMessage, from: Option<&Arc<str>>) -> Result<(), Error> {
+        if let Some(intake) = &self.intake {
+            let header = native.header.to_bytes();
+            intake.offer(&[native.topic.as_str().as_bytes(), &header, &native.payload]);
+        }
+        let own_name = self.own_name.clone();
+        self.fanout.send_native(native, from.unwrap_or(&own_name))
     }
 
     /// Counts a message that cannot be read, and keeps it where it can be looked at.
@@ -297,10 +326,11 @@ impl Hub {
         let deadline = Instant::now() + limit;
         self.finish_listening(waker, limit / 2);
         while Instant::now() < deadline && matches!(self.receive_some(), Ok(true)) {}
-        drop(self.sources);
-        for goodbye in self.translator.goodbyes() {
+        self.sources.clear();
+        let fresh = Translator::new(&self.program);
+        for goodbye in std::mem::replace(&mut self.translator, fresh).goodbyes() {
             // A socket that fails now is about to be closed anyway.
-            drop(self.fanout.send_native(goodbye, &self.own_name));
+            drop(self.send_own(goodbye, None));
         }
         self.summary.tap_overflow = self.fanout.tap_overflow();
         for outlet in self.fanout.into_outlets() {

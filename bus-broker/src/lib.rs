@@ -20,6 +20,8 @@
 
 mod config;
 mod entrance;
+mod journal;
+mod durable;
 mod listen;
 mod broker;
 mod hub;
@@ -36,7 +38,12 @@ pub use config::{
     Config, DEFAULT_NNG_PUBLISHERS, DEFAULT_NNG_SUBSCRIBERS, DEFAULT_PUBLISHERS,
     DEFAULT_SUBSCRIBERS,
 };
+pub use durable::{DEFAULT_DURABLE, DurableConfig, ask_consumers};
 pub use entrance::Entrance;
+pub use journal::{
+    BadLimit, ConsumerInfo, Damage, Fsync, JournalConfig, JournalCounts, JournalError, Keep,
+    Limits, Offline, TopicInfo, Verified, parse_age, parse_size,
+};
 pub use listen::{ApiKey, EmptyKey, LISTENERS, ListenConfig, Listener, Trouble};
 pub use reject::RejectFile;
 pub use stats::Summary;

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod cli;
+mod inspect;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,11 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use cli::Cli;
-use logbus_broker::{Broker, Config, Entrance, ListenConfig, RejectFile};
+use cli::JournalArgs;
+use logbus_broker::{
+    Broker, Config, DurableConfig, Entrance, JournalConfig, Limits, ListenConfig, RejectFile,
+};
+use logbus_schemas::TopicFilter;
 use logbus_transport::{Attachment, EndpointError, Error, ErrorKind, has_encryption};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -23,7 +28,14 @@ const DRAIN: Duration = Duration::from_secs(2);
 const PYZMQ: &str = "pyzmq+";
 
 fn main() -> ExitCode {
-    let config = match resolve(Cli::parse()) {
+    let cli = Cli::parse();
+    if let Some(command) = &cli.command {
+        return match inspect::run(command, &cli.journal) {
+            Ok(code) => code,
+            Err(error) => fail(&error, 1),
+        };
+    }
+    let config = match resolve(cli) {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
     };
@@ -65,10 +77,39 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
             api_key: cli.listen_api_key,
             ..ListenConfig::default()
         },
+        durable: resolve_journal(&cli.journal)?,
         rejects,
         say: Box::new(|line| eprintln!("bus-broker: {line}")),
         ..Config::default()
     })
+}
+
+fn resolve_journal(args: &JournalArgs) -> anyhow::Result<Option<DurableConfig>> {
+    let Some(dir) = &args.dir else {
+        return Ok(None);
+    };
+    let topics: Result<Vec<TopicFilter>, _> = args
+        .journal_topics
+        .iter()
+        .map(|text| TopicFilter::parse(text))
+        .collect();
+    let topics = topics.context("--journal-topics")?;
+    let is_all = topics.contains(&TopicFilter::ALL);
+    let some = (!topics.is_empty()).then_some(topics);
+    Ok(Some(DurableConfig {
+        endpoints: parse_all("--durable-endpoint", &args.durable_endpoint, str::parse)?,
+        journal: JournalConfig {
+            fsync: args.fsync,
+            limits: Limits {
+                max_bytes: args.journal_max_bytes,
+                max_age: args.journal_max_age,
+                min_free: Some(args.journal_min_free),
+            },
+            keep: args.journal_keep.clone(),
+            topics: if is_all { Some(Vec::new()) } else { some },
+            ..JournalConfig::new(dir)
+        },
+    }))
 }
 
 fn parse_all<T>(
@@ -87,9 +128,13 @@ fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = watch_signals()?;
     let broker = Broker::start(config).map_err(explain)?;
     eprintln!(
-        "bus-broker: publishers connect to {}, subscribers to {}{}",
+        "bus-broker: publishers connect to {}, subscribers to {}{}{}",
         list(broker.publishers()),
         list(&subscribers(&broker)),
+        match broker.durable() {
+            [] => String::new(),
+            durable => format!(", durable ones to {}", list(durable)),
+        },
         if has_encryption() {
             ""
         } else {

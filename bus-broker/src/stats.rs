@@ -5,6 +5,7 @@ use std::fmt;
 
 use logbus_schemas::dialect::MalformedKind;
 
+use crate::journal::JournalCounts;
 use crate::listen::Trouble;
 
 /// What a broker did from start to end.
@@ -24,6 +25,8 @@ pub struct Summary {
     pub malformed: BTreeMap<MalformedKind, u64>,
     /// What listeners had trouble with, by kind.
     pub troubles: BTreeMap<Trouble, u64>,
+    /// What its journal did, where it has one.
+    pub journal: Option<JournalCounts>,
 }
 
 /// `received 1000 records in 20 messages, sent 1000, discarded 2 messages (unrecognised 2)`.
@@ -48,6 +51,9 @@ impl fmt::Display for Summary {
         }
         for (trouble, count) in &self.troubles {
             write!(f, ", {trouble} {count}")?;
+        }
+        if let Some(journal) = &self.journal {
+            write!(f, "; {journal}")?;
         }
         Ok(())
     }

@@ -60,8 +60,8 @@ const DOCUMENTS: &[&str] = &[
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/dialects.md",
+    "docs/durable.md",
     "schemas/WIRE.md",
-    "docs/dialects.md",
 ];
 /// Programs whose `--help` stands in the README.
 const HELPED: &[&str] = &["logsub"];

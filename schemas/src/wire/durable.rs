@@ -204,7 +204,7 @@ pub struct Gone {
     pub from: u64,
     /// Behind the last of them.
     pub to: u64,
-    /// How many records they held, of all topics.
+    /// How many records they held, of the topics that were asked for; 0 where that is not known.
     pub records: u64,
     /// Why: `retention` or `damage`.
     pub reason: String,

@@ -1,0 +1,126 @@
+//! Asking a running broker about its durable subscriptions.
+//!
+//! A hello may have two more keys, which only brokers read: `ask`, whose one value is `consumers`,
+//! and `forget`, the name of a durable subscription that nobody reads. The welcome has two more
+//! then: `consumers`, a list, and `forgotten`, whether there was such a one.
+
+use std::time::{Duration, Instant};
+
+use logbus_schemas::wire::durable::Welcome;
+use logbus_schemas::wire::{MAGIC, VERSION};
+use logbus_transport::{Caller, Endpoint, Error, Message, Options, PollSet, Sent, wait};
+use serde::{Deserialize, Serialize};
+
+use crate::journal::ConsumerInfo;
+
+/// What is asked.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Question {
+    ask: String,
+    pub(super) forget: Option<String>,
+    program: String,
+    host: String,
+    pid: u32,
+}
+
+/// What is answered, besides the welcome.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Answer {
+    #[serde(flatten)]
+    pub(super) welcome: Welcome,
+    pub(super) consumers: Vec<Told>,
+    pub(super) forgotten: bool,
+}
+
+/// A durable subscription.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Told {
+    name: String,
+    offset: u64,
+    messages: u64,
+    records: u64,
+    heard: u64,
+    topics: Vec<String>,
+}
+
+/// The question in a hello, if there is one.
+pub(super) fn question(frame: &[u8]) -> Option<Question> {
+    let question: Question = rmp_serde::from_slice(frame.get(5..)?).ok()?;
+    (question.ask == "consumers").then_some(question)
+}
+
+/// A welcome that answers.
+pub(super) fn answer(welcome: &Welcome, consumers: &[ConsumerInfo], forgotten: bool) -> Vec<u8> {
+    let consumers = consumers.iter().map(|one| Told {
+        name: one.name.clone(),
+        offset: one.offset,
+        messages: one.lag.0,
+        records: one.lag.1,
+        heard: one.heard,
+        topics: one.topics.clone(),
+    });
+    let answer = Answer {
+        welcome: welcome.clone(),
+        consumers: consumers.collect(),
+        forgotten,
+    };
+    frame(b'W', &answer)
+}
+
+fn frame(letter: u8, fields: &impl Serialize) -> Vec<u8> {
+    let mut frame = [&MAGIC[..], &[VERSION, letter]].concat();
+    // Writing to memory does not fail.
+    frame.extend(rmp_serde::to_vec_named(fields).unwrap_or_default());
+    frame
+}
+
+/// Asks the broker at this endpoint for its durable subscriptions, and to forget one. `None` when
+/// nobody answers in time. Says besides whether there was one to forget.
+pub fn ask_consumers(
+    endpoint: &Endpoint,
+    forget: Option<&str>,
+    patience: Duration,
+) -> Result<Option<(Vec<ConsumerInfo>, bool)>, Error> {
+    let deadline = Instant::now() + patience;
+    let mut caller = Caller::open(endpoint, &Options::default())?;
+    let question = Question {
+        ask: "consumers".to_owned(),
+        forget: forget.map(str::to_owned),
+        program: "bus-broker consumers".to_owned(),
+        host: logbus_process::host_name(),
+        pid: std::process::id(),
+    };
+    let mut unsent = Some(Message::single(frame(b'H', &question)));
+    let answer = loop {
+        if let Some(message) = unsent.take()
+            && let Sent::Busy(back) = caller.send(message)?
+        {
+            unsent = Some(back);
+        }
+        if let Some(message) = caller.receive()? {
+            let fields = message.frames().first().and_then(|frame| frame.get(5..));
+            break fields.and_then(|fields| rmp_serde::from_slice::<Answer>(fields).ok());
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break None;
+        }
+        let mut set = PollSet::new();
+        caller.poll(&mut set, unsent.is_some());
+        wait(&mut set, Some(left))?;
+    };
+    let _flushed = caller.close(Duration::ZERO);
+    Ok(answer.map(|answer| {
+        let infos = answer.consumers.into_iter().map(|told| ConsumerInfo {
+            name: told.name,
+            offset: told.offset,
+            lag: (told.messages, told.records),
+            heard: told.heard,
+            topics: told.topics,
+        });
+        (infos.collect(), answer.forgotten)
+    }))
+}

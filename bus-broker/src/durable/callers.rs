@@ -1,0 +1,146 @@
+//! Who has called at the durable endpoint, and what still has to be said to each.
+//!
+//! The switchboard never waits, so what a caller does not take now is kept here and said later. A
+//! caller that takes nothing for a long time is given up, and so is one whose connection is gone.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use logbus_schemas::wire::durable::{Command, Hello};
+use logbus_transport::{Error, Frame, Message, Peer, Switchboard, Told};
+
+/// A caller that takes nothing for so long is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// And one for which so many messages wait.
+const MAX_WAITING: usize = 10_000;
+
+/// A caller.
+pub(super) struct Caller {
+    pub(super) hello: Hello,
+    /// Its messages that have no answer yet.
+    pub(super) unanswered: usize,
+    waiting: VecDeque<Message>,
+    since: Instant,
+}
+
+/// The callers, and the socket at which they are.
+pub(super) struct Callers {
+    pub(super) board: Switchboard,
+    all: HashMap<Peer, Caller>,
+    /// Those who are gone, and why that is worth a line.
+    lost: Vec<(Peer, Option<&'static str>)>,
+}
+
+impl Callers {
+    pub(super) fn new(board: Switchboard) -> Self {
+        Self {
+            board,
+            all: HashMap::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    pub(super) fn greet(&mut self, peer: &Peer, hello: Hello) {
+        let caller = Caller {
+            hello,
+            unanswered: 0,
+            waiting: VecDeque::new(),
+            since: Instant::now(),
+        };
+        self.all.insert(peer.clone(), caller);
+    }
+
+    pub(super) fn get(&mut self, peer: &Peer) -> Option<&mut Caller> {
+        self.all.get_mut(peer)
+    }
+
+    pub(super) fn forget(&mut self, peer: &Peer) -> Option<Caller> {
+        self.all.remove(peer)
+    }
+
+    /// Says something to a caller, now or as soon as it takes it.
+    pub(super) fn say(&mut self, peer: &Peer, command: &Command) -> Result<(), Error> {
+        self.send(peer, Message::single(command.encode()))
+    }
+
+    /// Says something with the frames of a native message behind it.
+    pub(super) fn say_with(
+        &mut self,
+        peer: &Peer,
+        command: &Command,
+        frames: [&[u8]; 3],
+    ) -> Result<(), Error> {
+        let command = Frame::from(command.encode());
+        let frames = frames.into_iter().map(Frame::from);
+        self.send(peer, std::iter::once(command).chain(frames).collect())
+    }
+
+    /// Whether a caller takes what it is sent.
+    pub(super) fn is_ready(&self, peer: &Peer) -> bool {
+        let caller = self.all.get(peer);
+        caller.is_some_and(|caller| caller.waiting.is_empty())
+    }
+
+    pub(super) fn send(&mut self, peer: &Peer, message: Message) -> Result<(), Error> {
+        if let Some(caller) = self.all.get_mut(peer)
+            && !caller.waiting.is_empty()
+        {
+            caller.waiting.push_back(message);
+            if caller.waiting.len() > MAX_WAITING {
+                self.lost
+                    .push((peer.clone(), Some("takes nothing of much that it is sent")));
+            }
+            return Ok(());
+        }
+        match self.board.send(peer, message)? {
+            Told::Taken => {}
+            Told::Gone => self.lost.push((peer.clone(), None)),
+            Told::Busy(message) => {
+                if let Some(caller) = self.all.get_mut(peer) {
+                    caller.since = Instant::now();
+                    caller.waiting.push_back(message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what waits to those who take it. Returns whether anybody still has something to take.
+    pub(super) fn say_what_waits(&mut self) -> Result<bool, Error> {
+        let mut is_any = false;
+        for (peer, caller) in &mut self.all {
+            while let Some(message) = caller.waiting.pop_front() {
+                match self.board.send(peer, message)? {
+                    Told::Taken => caller.since = Instant::now(),
+                    Told::Gone => self.lost.push((peer.clone(), None)),
+                    Told::Busy(message) => {
+                        caller.waiting.push_front(message);
+                        break;
+                    }
+                }
+            }
+            is_any |= !caller.waiting.is_empty();
+            if !caller.waiting.is_empty() && caller.since.elapsed() > PATIENCE {
+                let why = "has taken nothing of what it is sent for 30 s";
+                self.lost.push((peer.clone(), Some(why)));
+            }
+        }
+        Ok(is_any)
+    }
+
+    /// Those who were lost since the last call, each once.
+    pub(super) fn take_lost(&mut self) -> Vec<(Peer, Option<&'static str>)> {
+        let mut lost = std::mem::take(&mut self.lost);
+        lost.sort_by(|a, b| a.0.cmp(&b.0));
+        lost.dedup_by(|a, b| a.0 == b.0);
+        lost
+    }
+}
+
+impl Caller {
+    /// As people know it.
+    pub(super) fn name(&self) -> String {
+        let Hello { program, host, pid } = &self.hello;
+        format!("{program} ({host}, pid {pid})")
+    }
+}

@@ -1,0 +1,225 @@
+//! A durable subscription: which entries are done, who works on which, and what comes next.
+//!
+//! An entry is handed to one seat. It is done when that seat says so, and goes to another one when
+//! the seat is left before. Where nobody shares, there is one seat. Nothing here reads or sends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::journal::Consumer;
+
+/// Offsets that are noted as handed out before they are.
+const AHEAD: u64 = 1024;
+
+/// A durable subscription that somebody reads, or did. `Seat` is who a reader is.
+#[derive(Debug)]
+pub(super) struct Group<Seat> {
+    /// All below this is done.
+    below: u64,
+    /// And these.
+    done: BTreeSet<u64>,
+    /// The next entry that nobody had from this broker since it started.
+    pub(super) cursor: u64,
+    /// What is below this may have been handed out by an earlier broker.
+    handed: u64,
+    /// And below this as well, once this one is noted.
+    reserved: u64,
+    /// It is not told of what was deleted before this time.
+    pub(super) since: u64,
+    out: BTreeMap<u64, Seat>,
+    /// Handed out once and not done: to be handed out again.
+    redo: BTreeSet<u64>,
+    pub(super) seats: Vec<Seat>,
+    /// Its topics, as filters are written.
+    pub(super) topics: Vec<String>,
+    pub(super) share: bool,
+    /// What was lost before anybody could be told, and behind which entry that was.
+    pub(super) missed: (u64, u64),
+}
+
+impl<Seat: Clone + PartialEq> Group<Seat> {
+    /// As it was noted.
+    pub(super) fn resume(noted: &Consumer) -> Self {
+        Self {
+            below: noted.below,
+            done: noted.also.clone(),
+            cursor: noted.below,
+            handed: noted.handed,
+            reserved: noted.handed,
+            since: noted.since,
+            out: BTreeMap::new(),
+            redo: BTreeSet::new(),
+            seats: Vec::new(),
+            topics: noted.topics.clone(),
+            share: false,
+            missed: (noted.missed, noted.missed_to),
+        }
+    }
+
+    /// A new one that begins here.
+    pub(super) fn begin(at: u64, since: u64) -> Self {
+        Self::resume(&Consumer {
+            below: at,
+            handed: at,
+            since,
+            ..Consumer::default()
+        })
+    }
+
+    /// As it is to be noted.
+    pub(super) fn note(&self, now: u64) -> Consumer {
+        Consumer {
+            below: self.below,
+            also: self.done.clone(),
+            handed: self.reserved.max(self.handed),
+            since: self.since,
+            topics: self.topics.clone(),
+            heard: now,
+            ..Consumer::default()
+        }
+    }
+
+    pub(super) fn below(&self) -> u64 {
+        self.below
+    }
+
+    /// An entry that somebody had and did not do, and its turn has come.
+    pub(super) fn first_again(&self) -> Option<u64> {
+        self.redo.first().copied()
+    }
+
+    /// Whether an entry was done before this broker knew the subscription.
+    pub(super) fn is_done(&self, offset: u64) -> bool {
+        offset < self.below || self.done.contains(&offset)
+    }
+
+    /// Hands an entry out; says whether it may have been worked on before.
+    pub(super) fn hand(&mut self, offset: u64, seat: &Seat) -> bool {
+        let is_again = self.redo.remove(&offset);
+        self.out.insert(offset, seat.clone());
+        is_again || offset < self.handed
+    }
+
+    /// An entry that is gone needs no work.
+    pub(super) fn skip(&mut self, offset: u64) {
+        self.redo.remove(&offset);
+    }
+
+    /// No more is handed out than what was: nothing need be reserved.
+    pub(super) fn release(&mut self) {
+        self.reserved = self.cursor;
+    }
+
+    /// Whether it must be noted that entries are handed out, before they are.
+    pub(super) fn must_reserve(&mut self, until: u64) -> bool {
+        if until <= self.reserved {
+            return false;
+        }
+        self.reserved = until + AHEAD;
+        true
+    }
+
+    /// A seat has done what it had below `below`, and these.
+    pub(super) fn finish(&mut self, seat: &Seat, below: u64, also: &[u64]) {
+        let mine = self.out.range(..below).filter(|(_, whose)| *whose == seat);
+        let mut finished: Vec<u64> = mine.map(|(offset, _)| *offset).collect();
+        finished.extend(
+            also.iter()
+                .filter(|offset| self.out.get(offset) == Some(seat)),
+        );
+        for offset in finished {
+            self.out.remove(&offset);
+            self.done.insert(offset);
+        }
+        self.settle();
+    }
+
+    /// Moves the border below which all is done.
+    fn settle(&mut self) {
+        let open = [self.out.keys().next(), self.redo.first()];
+        let first = open.into_iter().flatten().min().copied();
+        let border = first.unwrap_or(self.cursor).min(self.cursor);
+        self.below = self.below.max(border);
+        self.done = self.done.split_off(&self.below);
+    }
+
+    /// A seat is left: what it had not done goes to another one.
+    pub(super) fn leave(&mut self, seat: &Seat) {
+        self.seats.retain(|other| other != seat);
+        let left: Vec<u64> = self
+            .out
+            .iter()
+            .filter(|(_, whose)| *whose == seat)
+            .map(|(offset, _)| *offset)
+            .collect();
+        for offset in left {
+            self.out.remove(&offset);
+            self.redo.insert(offset);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Hand(usize),
+        Finish(usize, u64),
+        Also(usize, u64),
+        Leave(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..3_usize).prop_map(Step::Hand),
+            1 => (0..3_usize, 0..60_u64).prop_map(|(seat, below)| Step::Finish(seat, below)),
+            2 => (0..3_usize, 0..60_u64).prop_map(|(seat, offset)| Step::Also(seat, offset)),
+            1 => (0..3_usize).prop_map(Step::Leave),
+        ];
+        prop::collection::vec(step, 0..80)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_entry_is_with_one_seat_until_that_one_has_done_it(steps in steps()) {
+            let seats = [0, 1, 2];
+            let mut group = Group::<usize>::begin(0, 0);
+            let mut done = BTreeSet::new();
+            let mut with = BTreeMap::new();
+            let mut had = BTreeSet::new();
+            for step in steps {
+                match step {
+                    Step::Hand(seat) => {
+                        let offset = group.first_again().unwrap_or(group.cursor);
+                        group.cursor = group.cursor.max(offset + 1);
+                        prop_assert!(!done.contains(&offset) && !with.contains_key(&offset));
+                        prop_assert_eq!(group.hand(offset, &seats[seat]), !had.insert(offset));
+                        with.insert(offset, seat);
+                    }
+                    Step::Finish(seat, below) => {
+                        done.extend(with.iter().filter(|(o, s)| **s == seat && **o < below).map(|(o, _)| *o));
+                        group.finish(&seats[seat], below, &[]);
+                    }
+                    Step::Also(seat, offset) => {
+                        done.extend(with.get(&offset).filter(|s| **s == seat).map(|_| offset));
+                        group.finish(&seats[seat], 0, &[offset]);
+                    }
+                    Step::Leave(seat) => {
+                        with.retain(|_, s| *s != seat);
+                        group.leave(&seats[seat]);
+                    }
+                }
+                with.retain(|offset, _| !done.contains(offset));
+                let noted = Group::<usize>::resume(&group.note(0));
+                for offset in 0..group.cursor {
+                    prop_assert_eq!(noted.is_done(offset), done.contains(&offset), "entry {}", offset);
+                }
+            }
+        }
+    }
+}

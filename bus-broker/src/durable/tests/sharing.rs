@@ -1,0 +1,184 @@
+//! Durable subscriptions: where they go on, and how several share one.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::Limits;
+
+fn filled(dir: &Path, count: u64) -> World {
+    let world = start(dir);
+    let mut client = world.client();
+    for number in 0..count {
+        client.publish("web", 7, number, 1);
+    }
+    client.acked(count);
+    world
+}
+
+fn done(client: &mut Client, below: u64) {
+    client.say(Command::Done(Done {
+        read: 1,
+        below,
+        also: Vec::new(),
+    }));
+    loop {
+        match client.hear() {
+            Command::Noted(at) if at.offset >= below => return,
+            Command::Noted(_) | Command::Live(_) => {}
+            other => panic!("not noted but {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_subscription_goes_on_where_it_stopped_though_the_broker_ended_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path(), 20);
+    let mut reader = world.client();
+    reader.read(named("audit", false, 8));
+    for number in 0..8 {
+        let (entry, sequence) = reader.entry();
+        assert_eq!((sequence, entry.again), (number, false));
+    }
+    done(&mut reader, 5);
+    drop(reader);
+    let mut reader = world.client();
+    reader.read(named("audit", false, 4));
+    for number in 5..9 {
+        let (entry, sequence) = reader.entry();
+        assert_eq!((sequence, entry.again), (number, number < 8));
+    }
+    done(&mut reader, 7);
+    world.close();
+    let world = start(dir.path());
+    let mut reader = world.client();
+    reader.read(named("audit", false, 100));
+    let (entry, sequence) = reader.entry();
+    assert_eq!((sequence, entry.again), (7, true));
+    for number in 8..20 {
+        assert_eq!(reader.entry().1, number);
+    }
+    world.close();
+}
+
+#[test]
+fn several_share_the_work_and_one_that_goes_leaves_its_part_to_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path(), 60);
+    let mut readers: Vec<Client> = (0..3).map(|_| world.client()).collect();
+    for reader in &mut readers {
+        reader.read(named("work", true, 10));
+    }
+    let mut had: Vec<Vec<u64>> = Vec::new();
+    for reader in &mut readers {
+        had.push((0..10).map(|_| reader.entry().1).collect());
+    }
+    let different: BTreeSet<u64> = had.iter().flatten().copied().collect();
+    assert_eq!(different, (0..30).collect());
+    // One has done nothing and is killed; the others have done all.
+    drop(readers.remove(0));
+    let left = had.remove(0);
+    for (reader, had) in readers.iter_mut().zip(&had) {
+        reader.say(Command::Done(Done {
+            read: 1,
+            below: 0,
+            also: had.clone(),
+        }));
+        reader.say(Command::More(More {
+            read: 1,
+            credit: 50,
+        }));
+    }
+    let mut again = BTreeSet::new();
+    let mut new = BTreeSet::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while again.len() + new.len() < 40 {
+        assert!(Instant::now() < deadline, "again {again:?}, new {new:?}");
+        for reader in &mut readers {
+            while let Some(message) = reader.caller.receive().unwrap() {
+                let command = Command::decode(&message.frames()[0]).unwrap();
+                if let Command::Entry(entry) = command {
+                    let set = if entry.again { &mut again } else { &mut new };
+                    assert!(set.insert(entry.offset));
+                }
+            }
+        }
+        drop(wait(&mut PollSet::new(), Some(Duration::from_millis(5))));
+    }
+    assert_eq!(again, left.into_iter().collect());
+    assert_eq!(new, (30..60).collect());
+    world.close();
+}
+
+#[test]
+fn a_name_that_is_not_shared_has_one_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path(), 3);
+    let mut first = world.client();
+    first.read(named("audit", false, 10));
+    assert_eq!(first.entry().1, 0);
+    let mut second = world.client();
+    second.read(named("audit", false, 10));
+    let refused = second.hear();
+    assert!(
+        matches!(&refused, Command::Refused(r) if r.code == "name" && r.read == 1),
+        "{refused:?}"
+    );
+    drop(first);
+    second.read(named("audit", false, 10));
+    let (entry, sequence) = second.entry();
+    assert_eq!((sequence, entry.again), (0, true));
+    world.close();
+}
+
+#[test]
+fn a_subscription_that_comes_too_late_is_told_exactly_what_it_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path(), 10);
+    let mut reader = world.client();
+    reader.read(named("audit", false, 4));
+    for _ in 0..4 {
+        reader.entry();
+    }
+    done(&mut reader, 4);
+    drop(reader);
+    world.close();
+    let mut config = config(dir.path());
+    if let Some(durable) = &mut config.durable {
+        durable.journal.limits = Limits {
+            max_age: Some(Duration::from_millis(1)),
+            ..Limits::default()
+        };
+    }
+    let world = start_as(config);
+    let mut reader = world.client();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        reader.read(all(From::Offset(0)));
+        if reader.hear() == Command::Gone(gone(0, 10, 10)) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "limits are kept");
+        while !matches!(reader.hear(), Command::End(_)) {}
+    }
+    let mut reader = world.client();
+    reader.read(named("audit", false, 100));
+    let told = loop {
+        match reader.hear() {
+            Command::Noted(_) => {}
+            other => break other,
+        }
+    };
+    assert_eq!(told, Command::Gone(gone(4, 10, 6)));
+    assert_eq!(world.close().journal.unwrap().deleted["*"], 10);
+}
+
+fn gone(from: u64, to: u64, records: u64) -> Gone {
+    Gone {
+        read: 1,
+        from,
+        to,
+        records,
+        reason: "retention".into(),
+    }
+}

@@ -1,0 +1,169 @@
+//! The way to the writer: a queue that is bounded in bytes, apart for those who may wait and those
+//! who may not.
+//!
+//! A durable publisher's messages wait with their publisher when the queue is full; PUB/SUB traffic
+//! does not, and what finds no room is counted. What became of a message comes back as an
+//! [`Outcome`], in the order in which messages were put in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use logbus_schemas::TopicFilter;
+use logbus_schemas::wire::Native;
+
+use super::book::{Arrival, Placed};
+use super::entry::Draft;
+use super::rows::Consumer;
+
+/// Bytes that may wait, of each of the two kinds.
+const MAX_BYTES: usize = 64 << 20;
+/// What a message costs besides its bytes, about.
+const OVERHEAD: usize = 256;
+
+/// Something for the writer to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Append(Arrival),
+    Note(String, Consumer),
+    /// A durable subscription is to be forgotten.
+    Forget(String),
+    /// Nothing comes after it that anybody awaits.
+    End,
+}
+
+/// What became of something that was put in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// A durable publisher's message.
+    Placed(Placed),
+    /// It is larger than all that its topic may have.
+    TooLarge,
+    /// A durable subscription was noted, as far as this.
+    Noted(String, u64),
+}
+
+/// The end into which things are put.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake {
+    queue: Sender<Job>,
+    gauge: Arc<Gauge>,
+    topics: Option<Arc<[TopicFilter]>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Gauge {
+    durable: AtomicUsize,
+    live: AtomicUsize,
+    /// Records of PUB/SUB traffic that found no room.
+    lost: AtomicU64,
+}
+
+pub(super) fn intake(topics: Option<&[TopicFilter]>) -> (Intake, Receiver<Job>, Arc<Gauge>) {
+    let (sender, receiver) = unbounded();
+    let gauge = Arc::<Gauge>::default();
+    let intake = Intake {
+        queue: sender,
+        gauge: gauge.clone(),
+        topics: topics.map(Into::into),
+    };
+    (intake, receiver, gauge)
+}
+
+impl Intake {
+    /// What of the PUB/SUB traffic is journalled, as what a socket subscribes to.
+    pub(crate) fn prefixes(&self) -> Vec<Vec<u8>> {
+        match self.topics.as_deref() {
+            None => Vec::new(),
+            Some([]) => vec![Vec::new()],
+            Some(topics) => topics.iter().map(|topic| topic.prefix().to_vec()).collect(),
+        }
+    }
+
+    /// Offers a message of the PUB/SUB traffic. Never waits.
+    pub(crate) fn offer(&self, frames: &[&[u8]]) {
+        let Some(topics) = self.topics.as_deref() else {
+            return;
+        };
+        let Some(native) = Native::split(frames) else {
+            return;
+        };
+        let Ok((topic, header)) = native.parse() else {
+            return;
+        };
+        let wants = topics.is_empty() || topics.iter().any(|t| t.matches(topic.as_str()));
+        if !wants {
+            return;
+        }
+        let size = native.payload.len() + OVERHEAD;
+        if self.gauge.live.load(Ordering::Relaxed) + size > MAX_BYTES {
+            let records = u64::from(header.count);
+            self.gauge.lost.fetch_add(records, Ordering::Relaxed);
+            return;
+        }
+        let draft = Draft::new(topic, header, native.header, native.payload);
+        self.put(Arrival {
+            draft,
+            is_durable: false,
+            is_too_large: false,
+        });
+    }
+
+    /// Whether a durable publisher's message may be put in now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.gauge.durable.load(Ordering::Relaxed) < MAX_BYTES
+    }
+
+    /// Puts a durable publisher's message in.
+    pub(crate) fn append(&self, draft: Draft) {
+        self.put(Arrival {
+            draft,
+            is_durable: true,
+            is_too_large: false,
+        });
+    }
+
+    /// Has it noted where a durable subscription is.
+    pub(crate) fn note(&self, name: &str, consumer: Consumer) {
+        // The writer is gone only when all is over.
+        self.queue.send(Job::Note(name.to_owned(), consumer)).ok();
+    }
+
+    /// Has a durable subscription forgotten.
+    pub(crate) fn forget(&self, name: &str) {
+        self.queue.send(Job::Forget(name.to_owned())).ok();
+    }
+
+    /// Says that nothing comes any more.
+    pub(super) fn end(&self) {
+        self.queue.send(Job::End).ok();
+    }
+
+    fn put(&self, arrival: Arrival) {
+        self.gauge
+            .of(&arrival)
+            .fetch_add(arrival.draft.len() + OVERHEAD, Ordering::Relaxed);
+        self.queue.send(Job::Append(arrival)).ok();
+    }
+}
+
+impl Gauge {
+    fn of(&self, arrival: &Arrival) -> &AtomicUsize {
+        if arrival.is_durable {
+            &self.durable
+        } else {
+            &self.live
+        }
+    }
+
+    /// A message has left the queue.
+    pub(super) fn left(&self, arrival: &Arrival) {
+        let size = arrival.draft.len() + OVERHEAD;
+        self.of(arrival).fetch_sub(size, Ordering::Relaxed);
+    }
+
+    /// Records of PUB/SUB traffic that found no room so far.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}

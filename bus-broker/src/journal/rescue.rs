@@ -1,0 +1,249 @@
+//! Opening a journal whatever state it is in.
+//!
+//! The database below reads its write-ahead files up to the first damaged place and cuts off what
+//! is behind it, and does not open at all where certain files are damaged. Entries tell for
+//! themselves what they are, so after a crash the write-ahead files are searched before it opens,
+//! and what it did not find is put back. Where it does not open, its files are set aside, and every
+//! entry and durable subscription that is whole in them moves to a new database.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::book::Book;
+use super::entry::{Entry, MARK};
+use super::limits::Fsync;
+use super::rows::{CONSUMER_MARK, Consumer, key};
+use super::store::{FOLDER, JournalError, Store, Watch};
+
+/// A file that is there while the journal is open, with the id of this start of the system.
+const OPEN: &str = "open";
+/// Offsets that are left out after a power cut that may have taken entries.
+const SKIPPED: u64 = 1 << 20;
+
+/// What had to be done to open a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Rescue {
+    /// Entries that were put back.
+    pub(crate) restored: u64,
+    /// Entries of which nothing is known but that they were there.
+    pub(crate) lost: u64,
+    /// Where the files lie that could not be used.
+    pub(crate) set_aside: Option<PathBuf>,
+    /// Whether a power cut may have taken the last entries.
+    pub(crate) is_after_power_cut: bool,
+}
+
+impl Rescue {
+    /// What an operator should know of it.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let Rescue { restored, lost, .. } = self;
+        let mut notices = Vec::new();
+        if let Some(aside) = &self.set_aside {
+            notices.push(format!(
+                "the journal was damaged: {restored} messages were saved, {lost} are lost; what is left of its files is in {}, which nobody needs but you",
+                aside.display()
+            ));
+        } else if *restored > 0 {
+            notices.push(format!(
+                "the journal was damaged: {restored} messages behind the damage were saved, {lost} are lost"
+            ));
+        }
+        if self.is_after_power_cut {
+            notices.push(
+                "the system ended while the journal was open: what was not synced by then is lost"
+                    .to_owned(),
+            );
+        }
+        notices
+    }
+}
+
+/// What was found in files, by offset and by name.
+#[derive(Default)]
+struct Found {
+    /// In which file, and where. Only that is remembered: entries can be large.
+    entries: BTreeMap<u64, (usize, usize)>,
+    consumers: BTreeMap<String, Consumer>,
+    files: Vec<Searched>,
+}
+
+/// A file that was searched.
+struct Searched {
+    path: PathBuf,
+    /// What was in it, where opening the database changes it.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Searched {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>, JournalError> {
+        match &self.bytes {
+            Some(bytes) => Ok(bytes.into()),
+            None => Ok(fs::read(&self.path)?.into()),
+        }
+    }
+}
+
+/// Opens the journal in this folder.
+pub(crate) fn open(
+    dir: &Path,
+    fsync: Fsync,
+    watch: Option<Watch>,
+) -> Result<(Book, Rescue), JournalError> {
+    let mut rescue = Rescue::default();
+    let boot = boot_id();
+    let left_open = fs::read_to_string(dir.join(OPEN)).ok();
+    let is_locked = matches!(is_free(dir), Ok(false));
+    let found = match &left_open {
+        Some(_) if !is_locked => search(&dir.join(FOLDER), &["jnl"])?,
+        _ => Found::default(),
+    };
+    let mut book = match open_book(dir, watch.clone()) {
+        Err(JournalError::Damaged(_)) => start_anew(dir, watch, &mut rescue)?,
+        other => other?,
+    };
+    let restored = put_back(&mut book, &found)?;
+    if let Some(first) = found.entries.keys().next().filter(|_| restored > 0) {
+        rescue.lost += book.mark_lost(*first, logbus_process::now())?;
+    }
+    rescue.restored += restored;
+    if left_open.is_some_and(|before| before != boot) && fsync != Fsync::Always {
+        rescue.is_after_power_cut = true;
+        book.skip(SKIPPED)?;
+    }
+    book.store.sync()?;
+    fs::write(dir.join(OPEN), boot)?;
+    Ok((book, rescue))
+}
+
+/// Notes that a journal was closed with all that it had.
+pub(crate) fn closed(dir: &Path) {
+    // Where the note stays, the next start looks a little longer.
+    fs::remove_file(dir.join(OPEN)).ok();
+}
+
+fn open_book(dir: &Path, watch: Option<Watch>) -> Result<Book, JournalError> {
+    let book = Book::open(Store::open(dir, watch)?)?;
+    book.id()?;
+    Ok(book)
+}
+
+/// Whether nobody has the database open.
+fn is_free(dir: &Path) -> std::io::Result<bool> {
+    let lock = fs::File::open(dir.join(FOLDER).join("lock"))?;
+    Ok(lock.try_lock().is_ok())
+}
+
+fn start_anew(dir: &Path, watch: Option<Watch>, rescue: &mut Rescue) -> Result<Book, JournalError> {
+    let seconds = logbus_process::now() / 1_000_000_000;
+    let aside = dir.join(format!("damaged-{seconds}"));
+    fs::rename(dir.join(FOLDER), &aside)?;
+    let found = search(&aside, &[])?;
+    rescue.set_aside = Some(aside);
+    let mut book = open_book(dir, watch)?;
+    rescue.restored += put_back(&mut book, &found)?;
+    let mut batch = book.store.batch();
+    for (name, consumer) in &found.consumers {
+        batch.insert(&book.store.consumers, name.as_str(), consumer.to_row(name));
+    }
+    // What was before the first of them went to retention, or is lost with the rest.
+    let floor = found.entries.keys().next().copied().unwrap_or(0);
+    batch.insert(&book.store.meta, "floor", key(floor));
+    book.store.commit(batch, "restore")?;
+    book.floor = floor;
+    rescue.lost += book.mark_lost(floor, logbus_process::now())?;
+    let done = found
+        .consumers
+        .values()
+        .map(|consumer| consumer.handed.max(consumer.below));
+    let done = done.max().unwrap_or(0);
+    if done > book.next {
+        book.skip(done - book.next)?;
+    }
+    Ok(book)
+}
+
+fn put_back(book: &mut Book, found: &Found) -> Result<u64, JournalError> {
+    let mut restored = 0;
+    let mut file = (usize::MAX, Cow::default());
+    for (name, at) in found.entries.values() {
+        if file.0 != *name {
+            file = (*name, found.files[*name].bytes()?);
+        }
+        if let Some(entry) = file.1.get(*at..).and_then(Entry::read) {
+            restored += u64::from(book.restore(&entry)?);
+        }
+    }
+    Ok(restored)
+}
+
+/// Searches all files below a folder that have one of these endings (none: any).
+fn search(folder: &Path, endings: &[&str]) -> Result<Found, JournalError> {
+    let mut found = Found::default();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(listing) = fs::read_dir(&folder) else {
+            continue;
+        };
+        for item in listing {
+            let path = item?.path();
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            if path.is_dir() {
+                folders.push(path);
+            } else if endings.is_empty() || endings.contains(&&*ending) {
+                search_file(&path, !endings.is_empty(), &mut found);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A file that cannot be read holds nothing that could be saved.
+fn search_file(path: &Path, is_kept: bool, found: &mut Found) {
+    let Ok(mut bytes) = fs::read(path) else {
+        return;
+    };
+    let used = bytes.iter().rposition(|byte| *byte != 0);
+    bytes.truncate(used.map_or(0, |last| last + 1));
+    let file = found.files.len();
+    let mut at = 0;
+    while let Some(ahead) = bytes[at..].iter().position(|byte| *byte == MARK[0]) {
+        at += ahead;
+        let rest = &bytes[at..];
+        let length = if rest.starts_with(&MARK) {
+            found_entry(rest, (file, at), found)
+        } else if rest.starts_with(&CONSUMER_MARK) {
+            found_consumer(rest, found)
+        } else {
+            None
+        };
+        at += length.unwrap_or(1);
+    }
+    found.files.push(Searched {
+        path: path.to_owned(),
+        bytes: is_kept.then_some(bytes),
+    });
+}
+
+fn found_entry(bytes: &[u8], place: (usize, usize), found: &mut Found) -> Option<usize> {
+    let entry = Entry::read(bytes)?;
+    found.entries.insert(entry.offset, place);
+    Some(entry.bytes().len())
+}
+
+/// Of the rows of one name the last one counts.
+fn found_consumer(bytes: &[u8], found: &mut Found) -> Option<usize> {
+    let (name, consumer) = Consumer::read_row(bytes)?;
+    let known = found.consumers.get(&name);
+    if known.is_none_or(|known| known.below <= consumer.below) {
+        found.consumers.insert(name, consumer);
+    }
+    Some(1)
+}
+
+/// Another one after each start of the system.
+fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
+}

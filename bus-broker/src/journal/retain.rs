@@ -1,0 +1,232 @@
+//! Making room: the oldest entries of a class go first, and are counted.
+//!
+//! An entry that goes leaves its line in the catalog, marked: by it a reader that comes too late is
+//! told exactly what it lost. When too many lines are marked the oldest go as well, and what they
+//! held is then written to the account of each durable subscription that had not read it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use logbus_schemas::{Topic, TopicFilter};
+
+use super::book::{ANY_TOPIC, Book};
+use super::limits::Classes;
+use super::rows::{Consumer, Line, Totals, key, number, pack, topic_key};
+use super::store::JournalError;
+
+/// Entries that go in one batch.
+const BATCH: usize = 1000;
+/// Marked lines that are kept.
+const MARKED: u64 = 200_000;
+/// The rest of a line besides an entry's bytes, about: its rows in catalog and indexes.
+const OVERHEAD: u64 = 160;
+
+/// What retention deleted, by class.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Trimmed {
+    /// Entries and records, for each class that had to give some.
+    pub(crate) by_class: BTreeMap<usize, (u64, u64)>,
+    /// Whether there is more to do at once.
+    pub(crate) is_more: bool,
+}
+
+/// Deletes what the limits do not allow.
+#[derive(Debug)]
+pub(crate) struct Retention {
+    classes: Classes,
+    /// For each class, where its oldest entry is or later.
+    oldest: Vec<u64>,
+    /// Bytes that a class still gives for the disk's sake.
+    owed: Vec<u64>,
+}
+
+/// How much of a class must go.
+struct Excess {
+    bytes: u64,
+    before: u64,
+}
+
+impl Retention {
+    pub(crate) fn new(classes: Classes) -> Self {
+        Self {
+            oldest: vec![0; classes.len()],
+            owed: vec![0; classes.len()],
+            classes,
+        }
+    }
+
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// Bytes of the largest message that a topic can have at all.
+    pub(crate) fn room(&self, topic: &str) -> u64 {
+        let limits = self.classes.limits(self.classes.of(topic));
+        limits.max_bytes.unwrap_or(u64::MAX)
+    }
+
+    /// The most bytes that any class wants free.
+    pub(crate) fn min_free(&self) -> u64 {
+        let all = (0..self.classes.len()).filter_map(|class| self.classes.limits(class).min_free);
+        all.max().unwrap_or(0)
+    }
+
+    /// Notes how much is free on the disk: what is missing the classes owe from now on.
+    pub(crate) fn measure(&mut self, free: u64) {
+        for (class, owed) in self.owed.iter_mut().enumerate() {
+            let wanted = self.classes.limits(class).min_free.unwrap_or(0);
+            *owed = wanted.saturating_sub(free);
+        }
+    }
+
+    /// Deletes some of what must go.
+    pub(crate) fn trim(&mut self, book: &mut Book, now: u64) -> Result<Trimmed, JournalError> {
+        let mut trimmed = Trimmed::default();
+        let mut used = vec![0; self.classes.len()];
+        for (topic, totals) in &book.totals {
+            used[self.classes.of(topic.as_str())] += totals.bytes + totals.entries * OVERHEAD;
+        }
+        for (class, used) in used.into_iter().enumerate() {
+            let excess = self.excess(class, used, now);
+            if used == 0 || (excess.bytes == 0 && excess.before == 0) {
+                continue;
+            }
+            let (entries, records) = self.delete(book, class, &excess, now)?;
+            if entries > 0 {
+                trimmed.by_class.insert(class, (entries, records));
+                trimmed.is_more |= entries == BATCH as u64;
+            }
+        }
+        if book.gone_lines > MARKED {
+            purge(book, (book.gone_lines - MARKED).min(BATCH as u64 * 4))?;
+            trimmed.is_more |= book.gone_lines > MARKED;
+        }
+        Ok(trimmed)
+    }
+
+    fn excess(&self, class: usize, used: u64, now: u64) -> Excess {
+        let limits = self.classes.limits(class);
+        let bytes = limits.max_bytes.map_or(0, |max| used.saturating_sub(max));
+        let age = limits.max_age.map(|age| Duration::as_nanos(&age));
+        let age = age.map(|age| u64::try_from(age).unwrap_or(u64::MAX));
+        Excess {
+            bytes: bytes.max(self.owed[class]),
+            before: age.map_or(0, |age| now.saturating_sub(age)),
+        }
+    }
+
+    fn delete(
+        &mut self,
+        book: &mut Book,
+        class: usize,
+        excess: &Excess,
+        now: u64,
+    ) -> Result<(u64, u64), JournalError> {
+        let mut batch = book.store.batch();
+        let mut touched = BTreeMap::<Topic, Totals>::new();
+        let (mut entries, mut records, mut bytes) = (0, 0, 0);
+        for row in book.lines_from(self.oldest[class]) {
+            let (name, line) = row.into_inner()?;
+            let (Some(offset), Some(line)) = (number(&name), Line::read(&line)) else {
+                continue;
+            };
+            let is_mine = !line.is_gone && self.classes.of(line.topic.as_str()) == class;
+            if is_mine {
+                let must_go = bytes < excess.bytes || line.received < excess.before;
+                if !must_go || entries == BATCH as u64 {
+                    break;
+                }
+                entries += 1;
+                records += u64::from(line.records);
+                bytes += u64::from(line.bytes) + OVERHEAD;
+                let totals = book.totals.entry(line.topic.clone()).or_default();
+                totals.entries = totals.entries.saturating_sub(1);
+                totals.records = totals.records.saturating_sub(u64::from(line.records));
+                totals.bytes = totals.bytes.saturating_sub(u64::from(line.bytes));
+                totals.gone_entries += 1;
+                totals.gone_records += u64::from(line.records);
+                touched.insert(line.topic.clone(), *totals);
+                batch.remove(&book.store.entries, key(offset));
+                let marked = Line {
+                    is_gone: true,
+                    received: now,
+                    ..line
+                };
+                batch.insert(&book.store.catalog, key(offset), marked.to_bytes());
+            }
+            self.oldest[class] = offset + 1;
+        }
+        for (topic, totals) in touched {
+            batch.insert(&book.store.totals, topic.as_str(), pack(&totals));
+        }
+        book.store.commit(batch, "retain")?;
+        book.gone_lines += entries;
+        self.owed[class] = self.owed[class].saturating_sub(bytes);
+        Ok((entries, records))
+    }
+}
+
+/// Deletes the oldest marked lines, and writes down who has lost what they say.
+fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
+    let mut consumers = book.consumers()?;
+    let filters: Vec<Vec<TopicFilter>> = consumers.values().map(filters_of).collect();
+    let mut batch = book.store.batch();
+    let mut purged = 0;
+    let mut floor = book.next;
+    for row in book.lines_from(book.floor) {
+        let (name, line) = row.into_inner()?;
+        let (Some(offset), Some(line)) = (number(&name), Line::read(&line)) else {
+            continue;
+        };
+        if !line.is_gone || purged == most {
+            floor = floor.min(offset);
+            if purged == most {
+                break;
+            }
+            continue;
+        }
+        purged += 1;
+        for (consumer, filters) in consumers.values_mut().zip(&filters) {
+            charge(consumer, filters, offset, &line);
+        }
+        batch.remove(&book.store.catalog, key(offset));
+        let topic = if line.is_lost {
+            ANY_TOPIC
+        } else {
+            line.topic.as_str()
+        };
+        batch.remove(&book.store.topics, topic_key(topic, offset));
+    }
+    for row in book.store.times.iter().take(BATCH) {
+        let (time, offset) = row.into_inner()?;
+        if number(&offset).is_some_and(|offset| offset >= floor) {
+            break;
+        }
+        batch.remove(&book.store.times, time);
+    }
+    for (name, consumer) in &consumers {
+        batch.insert(&book.store.consumers, name.as_str(), consumer.to_row(name));
+    }
+    let total = book.purged()? + purged;
+    batch.insert(&book.store.meta, "purged", key(total));
+    batch.insert(&book.store.meta, "floor", key(floor));
+    book.store.commit(batch, "purge")?;
+    book.floor = floor;
+    book.gone_lines -= purged.min(book.gone_lines);
+    Ok(())
+}
+
+fn filters_of(consumer: &Consumer) -> Vec<TopicFilter> {
+    let parsed = consumer.topics.iter().map(|text| TopicFilter::parse(text));
+    parsed.filter_map(Result::ok).collect()
+}
+
+fn charge(consumer: &mut Consumer, filters: &[TopicFilter], offset: u64, line: &Line) {
+    let topic = line.topic.as_str();
+    let wants = filters.is_empty() || filters.iter().any(|filter| filter.matches(topic));
+    let had = consumer.below > offset || consumer.also.contains(&offset);
+    if wants && !had && !line.is_lost && consumer.since <= line.received {
+        consumer.missed += u64::from(line.records);
+        consumer.missed_to = offset + 1;
+    }
+}

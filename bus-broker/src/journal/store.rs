@@ -1,0 +1,208 @@
+//! The files of a journal: a fjall database and what its keyspaces hold.
+//!
+//! ```text
+//! entries    offset             -> the entry (entry.rs)
+//! catalog    offset             -> what it is, without its payload (rows.rs)
+//! topics     topic 0 offset     -> nothing: the index by topic
+//! times      received           -> offset: the index by time, a row for every 100 ms
+//! positions  sender and topic   -> how far that sender has come there
+//! consumers  name               -> where a durable subscription is
+//! totals     topic              -> how much there is of it
+//! meta       word               -> the journal's id, and where its catalog begins
+//! ```
+//!
+//! What belongs together is written in one batch, which is there after a crash or is not. Values
+//! are stored uncompressed, so that what is whole can be found in files that are not.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+
+/// Where the database lies in the journal's folder.
+pub(super) const FOLDER: &str = "store";
+/// An entry of at least so many bytes lies in a file of values, where no compaction copies it.
+const SEPARATE: u32 = 1024;
+/// Bytes held in memory before they go to a table; what retention deletes is freed in such steps.
+const MEMTABLE: u64 = 16 << 20;
+/// Bytes of all write-ahead files; after a crash so much is read again.
+const WRITE_AHEAD: u64 = 64 << 20;
+
+/// What went wrong with a journal.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Another program has it open.
+    Locked(PathBuf),
+    /// The system refused something.
+    Disk(std::io::Error),
+    /// What is on disk is not what was written.
+    Damaged(String),
+    /// It is closed at the moment, because of an earlier error.
+    Closed,
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JournalError::Locked(path) => write!(
+                f,
+                "{}: another program has this journal open, most likely a running bus-broker; stop it first",
+                path.display()
+            ),
+            JournalError::Disk(error) => write!(f, "{error}"),
+            JournalError::Damaged(what) => write!(f, "damaged: {what}"),
+            JournalError::Closed => write!(f, "closed because of an earlier error"),
+        }
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+impl From<std::io::Error> for JournalError {
+    fn from(error: std::io::Error) -> Self {
+        JournalError::Disk(error)
+    }
+}
+
+impl From<fjall::Error> for JournalError {
+    fn from(error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+                match error.kind() {
+                    // Files that should be there are not, or end too early.
+                    ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData => {
+                        JournalError::Damaged(error.to_string())
+                    }
+                    _ => JournalError::Disk(error),
+                }
+            }
+            fjall::Error::Poisoned => JournalError::Closed,
+            other => JournalError::Damaged(other.to_string()),
+        }
+    }
+}
+
+/// Called before and after each step that writes, with the step's name. Tests look at the files
+/// then, or let the step fail.
+pub(crate) type Watch = Arc<dyn Fn(&'static str) -> std::io::Result<()> + Send + Sync>;
+
+/// The open database.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(crate) db: Database,
+    pub(crate) entries: Keyspace,
+    pub(crate) catalog: Keyspace,
+    pub(crate) topics: Keyspace,
+    pub(crate) times: Keyspace,
+    pub(crate) positions: Keyspace,
+    pub(crate) consumers: Keyspace,
+    pub(crate) totals: Keyspace,
+    pub(crate) meta: Keyspace,
+    pub(crate) watch: Option<Watch>,
+}
+
+impl Store {
+    /// Opens the database in a journal's folder, or makes it.
+    pub(crate) fn open(dir: &Path, watch: Option<Watch>) -> Result<Self, JournalError> {
+        std::fs::create_dir_all(dir)?;
+        let folder = dir.join(FOLDER);
+        let db = Database::builder(&folder)
+            .max_journaling_size(WRITE_AHEAD)
+            .worker_threads(2)
+            .open()
+            .map_err(|error| match error {
+                fjall::Error::Locked => JournalError::Locked(dir.to_owned()),
+                other => other.into(),
+            })?;
+        let small = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
+        let separate = KvSeparationOptions::default().separation_threshold(SEPARATE);
+        let large = || small().with_kv_separation(Some(separate));
+        Ok(Self {
+            entries: db.keyspace("entries", large)?,
+            catalog: db.keyspace("catalog", small)?,
+            topics: db.keyspace("topics", small)?,
+            times: db.keyspace("times", small)?,
+            positions: db.keyspace("positions", small)?,
+            consumers: db.keyspace("consumers", small)?,
+            totals: db.keyspace("totals", small)?,
+            meta: db.keyspace("meta", small)?,
+            db,
+            watch,
+        })
+    }
+
+    /// A batch that goes to the operating system as one.
+    pub(crate) fn batch(&self) -> fjall::OwnedWriteBatch {
+        self.db.batch().durability(Some(PersistMode::Buffer))
+    }
+
+    /// Writes a batch; `step` is its name.
+    pub(crate) fn commit(
+        &self,
+        batch: fjall::OwnedWriteBatch,
+        step: &'static str,
+    ) -> Result<(), JournalError> {
+        self.watch(step)?;
+        batch.commit()?;
+        self.watch(step)?;
+        Ok(())
+    }
+
+    /// Returns when all that was written is on disk.
+    pub(crate) fn sync(&self) -> Result<(), JournalError> {
+        self.watch("sync")?;
+        self.db.persist(PersistMode::SyncData)?;
+        self.watch("sync")?;
+        Ok(())
+    }
+
+    /// Says that a step begins, or is over.
+    pub(crate) fn watch(&self, step: &'static str) -> Result<(), JournalError> {
+        match &self.watch {
+            Some(watch) => Ok(watch(step)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Frees what was deleted, at once.
+    pub(crate) fn compact(&self) -> Result<(), JournalError> {
+        let all = [
+            &self.entries,
+            &self.catalog,
+            &self.topics,
+            &self.times,
+            &self.positions,
+            &self.consumers,
+            &self.totals,
+            &self.meta,
+        ];
+        for keyspace in all {
+            keyspace.rotate_memtable_and_wait()?;
+            keyspace.major_compact()?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that the files below a folder take on disk; what was only reserved for them is not counted.
+pub(crate) fn space_of(folder: &Path) -> u64 {
+    let listing = std::fs::read_dir(folder).into_iter().flatten();
+    let paths = listing.filter_map(|item| Some(item.ok()?.path()));
+    paths
+        .map(|path| match path.metadata() {
+            Ok(is) if is.is_dir() => space_of(&path),
+            Ok(is) => is.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}

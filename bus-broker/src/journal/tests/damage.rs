@@ -1,0 +1,113 @@
+//! Damaged files: what they cost.
+
+use super::*;
+
+fn filled(entries: u64) -> World {
+    let mut world = World::new();
+    for number in 0..entries {
+        let mut arrivals = [Arrival {
+            draft: draft("web", 9, number * 2, 2),
+            is_durable: true,
+            is_too_large: false,
+        }];
+        world.book().append(&mut arrivals, 1_000 + number).unwrap();
+    }
+    world.book().store.sync().unwrap();
+    world
+}
+
+fn reopen_damaged(world: &mut World, damage: impl FnOnce(&Path)) {
+    world.book = None;
+    damage(&world.dir);
+    world.open();
+}
+
+fn sequences(world: &mut World) -> Vec<u64> {
+    let known = [Topic::new("web").unwrap()];
+    let book = world.book();
+    let all = items(book, &[], &known, book.next + 1);
+    all.iter()
+        .filter(|(_, to, _)| *to == 0)
+        .map(|(_, _, sequence)| *sequence)
+        .collect()
+}
+
+/// Turns a bit in the payload of the entry that holds this text.
+fn damage(file: &Path, text: &str) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let at = bytes
+        .windows(text.len())
+        .position(|w| w == text.as_bytes())
+        .unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_place_in_the_newest_file_costs_that_entry_alone() {
+    let mut world = filled(20);
+    reopen_damaged(&mut world, |dir| {
+        damage(&dir.join("store/0.jnl"), "{\"msg\":\"12\"}")
+    });
+    let expected: Vec<u64> = (0..20).map(|n| n * 2).filter(|n| *n != 12).collect();
+    assert_eq!(sequences(&mut world), expected);
+    for topics in [vec![], vec![TopicFilter::parse("web").unwrap()]] {
+        let wanted = Wanted {
+            topics,
+            until: 20,
+            since: 0,
+            most: 100,
+        };
+        let known = [Topic::new("web").unwrap()];
+        let chunk = world.book().store.read(0, &wanted, &known).unwrap();
+        let gap = super::super::read::Gap {
+            from: 6,
+            to: 7,
+            records: 0,
+            cause: Cause::Damage,
+        };
+        assert_eq!(chunk.items[6], Item::Gone(gap));
+    }
+    let mut arrivals = [Arrival {
+        draft: draft("web", 9, 38, 2),
+        is_durable: true,
+        is_too_large: false,
+    }];
+    let placed = world.book().append(&mut arrivals, 5_000).unwrap();
+    assert_eq!(
+        placed[0].offset, None,
+        "the sender's last message is still known"
+    );
+}
+
+#[test]
+fn a_half_written_end_costs_nothing_that_was_whole() {
+    let mut world = filled(5);
+    reopen_damaged(&mut world, |dir| {
+        let path = dir.join("store/0.jnl");
+        let bytes = std::fs::read(&path).unwrap();
+        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        std::fs::write(&path, &bytes[..used - 3]).unwrap();
+    });
+    assert_eq!(sequences(&mut world), [0, 2, 4, 6, 8]);
+}
+
+#[test]
+fn files_that_do_not_open_are_set_aside_and_what_is_whole_is_saved() {
+    let mut world = filled(30);
+    note(world.book(), 7);
+    world.book().store.compact().unwrap();
+    reopen_damaged(&mut world, |dir| {
+        let version = dir.join("store/keyspaces/1");
+        for item in std::fs::read_dir(version).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_file() {
+                std::fs::write(path, b"nonsense").unwrap();
+            }
+        }
+    });
+    let expected: Vec<u64> = (0..30).map(|n| n * 2).collect();
+    assert_eq!(sequences(&mut world), expected);
+    let consumer = world.book().store.consumer("reader").unwrap().unwrap();
+    assert_eq!(consumer.below, 7);
+}
