@@ -28,5 +28,7 @@ mod syslog;
 mod terminal;
 /// What people do with keys, and see.
 mod tui;
+/// What was acknowledged is kept, whoever is killed.
+mod durable;
 /// What the programs say and how they end.
 mod cli;
