@@ -19,6 +19,8 @@ pub(super) struct Caller {
     pub(super) hello: Hello,
     /// Its messages that have no answer yet.
     pub(super) unanswered: usize,
+    /// What it was told last of its messages.
+    last_ack: Option<Command>,
     waiting: VecDeque<Message>,
     since: Instant,
 }
@@ -44,6 +46,7 @@ impl Callers {
         let caller = Caller {
             hello,
             unanswered: 0,
+            last_ack: None,
             waiting: VecDeque::new(),
             since: Instant::now(),
         };
@@ -61,6 +64,25 @@ impl Callers {
     /// Says something to a caller, now or as soon as it takes it.
     pub(super) fn say(&mut self, peer: &Peer, command: &Command) -> Result<(), Error> {
         self.send(peer, Message::single(command.encode()))
+    }
+
+    /// Acknowledges messages.
+    pub(super) fn acknowledge(&mut self, peer: &Peer, ack: Command) -> Result<(), Error> {
+        self.say(peer, &ack)?;
+        if let Some(caller) = self.all.get_mut(peer) {
+            caller.last_ack = Some(ack);
+        }
+        Ok(())
+    }
+
+    /// Says to every publisher once more what it was told last: one that is gone is noticed by that.
+    pub(super) fn probe(&mut self) -> Result<(), Error> {
+        let acks = self.all.iter().filter(|(_, caller)| caller.unanswered == 0);
+        let acks = acks.filter_map(|(peer, caller)| Some((peer.clone(), caller.last_ack.clone()?)));
+        for (peer, ack) in acks.collect::<Vec<_>>() {
+            self.say(&peer, &ack)?;
+        }
+        Ok(())
     }
 
     /// Says something with the frames of a native message behind it.

@@ -28,6 +28,7 @@ const CREDIT: u32 = 1000;
 /// How often reads that wait are tried, and callers are probed.
 const LATER_EVERY: Duration = Duration::from_millis(200);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
+const PROBE_PUBLISHERS_EVERY: Duration = Duration::from_secs(60);
 /// While somebody takes nothing, it is tried so often whether it does.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
 
@@ -77,6 +78,7 @@ pub(super) struct Service {
 pub(super) struct Clock {
     later: Instant,
     probe: Instant,
+    probe_publishers: Instant,
     told_lost: u64,
 }
 
@@ -90,6 +92,7 @@ impl Default for Clock {
         Self {
             later: now,
             probe: now,
+            probe_publishers: now + PROBE_PUBLISHERS_EVERY,
             told_lost: 0,
         }
     }
@@ -287,7 +290,7 @@ impl Service {
                 topic,
                 next,
             };
-            self.callers.say(&peer, &Command::Ack(ack))?;
+            self.callers.acknowledge(&peer, Command::Ack(ack))?;
         }
         Ok(())
     }
@@ -334,6 +337,10 @@ impl Service {
             self.clock.later = now + LATER_EVERY;
             let (readers, mut desk) = self.desk();
             readers.try_later(&mut desk)?;
+        }
+        if self.clock.probe_publishers <= now {
+            self.clock.probe_publishers = now + PROBE_PUBLISHERS_EVERY;
+            self.callers.probe()?;
         }
         if self.clock.probe <= now {
             self.clock.probe = now + PROBE_EVERY;

@@ -23,6 +23,9 @@ const NAME_PATIENCE: Duration = Duration::from_secs(4);
 /// And for a journal that is closed.
 const DISK_PATIENCE: Duration = Duration::from_secs(3600);
 
+/// What a read that waits may say meanwhile; the last of it says most.
+const MAX_DONE: usize = 100;
+
 /// A reader: a peer, and the peer's number for its read.
 type Seat = (Peer, u32);
 
@@ -50,6 +53,8 @@ enum Place {
 struct Later {
     peer: Peer,
     read: Read,
+    /// What it says it has done, meanwhile.
+    done: Vec<Done>,
     until: Instant,
 }
 
@@ -95,6 +100,7 @@ impl Readers {
             Later {
                 peer: peer.clone(),
                 read,
+                done: Vec::new(),
                 until,
             },
             topics,
@@ -123,7 +129,12 @@ impl Readers {
             return Ok(());
         }
         match self.try_begin(peer, read, topics, desk) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                for done in &later.done {
+                    self.done(peer, done, desk);
+                }
+                Ok(())
+            }
             Err(_) => {
                 self.later.push(later);
                 Ok(())
@@ -217,7 +228,14 @@ impl Readers {
     pub(super) fn more(&mut self, peer: &Peer, read: u32, credit: u32) {
         if let Some(reading) = self.reads.get_mut(&(peer.clone(), read)) {
             reading.credit = reading.credit.saturating_add(credit as usize);
+        } else if let Some(later) = self.later(peer, read) {
+            later.read.credit = later.read.credit.saturating_add(credit);
         }
+    }
+
+    fn later(&mut self, peer: &Peer, read: u32) -> Option<&mut Later> {
+        let mut all = self.later.iter_mut();
+        all.find(|later| later.peer == *peer && later.read.read == read)
     }
 
     /// Ends a read. What its seat had not done goes to another one.
@@ -255,7 +273,13 @@ impl Readers {
             && let Some(group) = self.groups.get_mut(name)
         {
             group.finish(&seat, done.below, &done.also);
+            if !group.share {
+                group.finish_below(done.below.min(desk.journal.tail()));
+            }
             desk.intake.note(name, group.note(process::now()));
+        } else if let Some(later) = self.later(peer, done.read) {
+            later.done.truncate(MAX_DONE);
+            later.done.push(done.clone());
         }
     }
 

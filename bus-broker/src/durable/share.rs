@@ -133,6 +133,15 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
         self.settle();
     }
 
+    /// Where nobody shares: the one reader has done all below `below`, in this connection or in
+    /// another one.
+    pub(super) fn finish_below(&mut self, below: u64) {
+        self.out = self.out.split_off(&below);
+        self.redo = self.redo.split_off(&below);
+        self.cursor = self.cursor.max(below);
+        self.settle();
+    }
+
     /// Moves the border below which all is done.
     fn settle(&mut self) {
         let open = [self.out.keys().next(), self.redo.first()];

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::Limits;
+use crate::{Limits, ask_consumers};
 
 fn filled(dir: &Path, count: u64) -> World {
     let world = start(dir);
@@ -21,7 +21,9 @@ fn done(client: &mut Client, below: u64) {
         below,
         also: Vec::new(),
     }));
+    let deadline = Instant::now() + Duration::from_secs(20);
     loop {
+        assert!(Instant::now() < deadline, "nothing is noted");
         match client.hear() {
             Command::Noted(at) if at.offset >= below => return,
             Command::Noted(_) | Command::Live(_) => {}
@@ -171,6 +173,58 @@ fn a_subscription_that_comes_too_late_is_told_exactly_what_it_lost() {
     };
     assert_eq!(told, Command::Gone(gone(4, 10, 6)));
     assert_eq!(world.close().journal.unwrap().deleted["*"], 10);
+}
+
+#[test]
+fn a_running_broker_tells_of_subscriptions_and_forgets_what_nobody_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path(), 10);
+    let mut reader = world.client();
+    reader.read(named("audit", false, 4));
+    for _ in 0..4 {
+        reader.entry();
+    }
+    done(&mut reader, 4);
+    let ask = |forget| {
+        let answer = ask_consumers(&world.endpoint(), forget, Duration::from_secs(20));
+        answer.unwrap().unwrap()
+    };
+    let (all, _) = ask(None);
+    assert_eq!(
+        (&*all[0].name, all[0].offset, all[0].lag),
+        ("audit", 4, (6, 6))
+    );
+    assert!(!ask(Some("audit")).1, "somebody reads it");
+    assert!(!ask(Some("nobody")).1);
+    reader.say(Command::Stop(Stop { read: 1 }));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !ask(Some("audit")).1 {
+        assert!(Instant::now() < deadline, "nobody reads it");
+    }
+    reader.read(named("audit", false, 4));
+    assert_eq!(reader.entry().1, 0, "it begins anew");
+    world.close();
+}
+
+#[test]
+fn what_was_done_in_an_earlier_connection_is_not_sent_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path(), 10);
+    let mut reader = world.client();
+    reader.read(named("audit", false, 6));
+    for _ in 0..6 {
+        reader.entry();
+    }
+    drop(reader);
+    let mut reader = world.client();
+    reader.read(named("audit", false, 0));
+    done(&mut reader, 5);
+    reader.say(Command::More(More { read: 1, credit: 2 }));
+    let (entry, sequence) = reader.entry();
+    assert_eq!((sequence, entry.again), (5, true));
+    let (entry, sequence) = reader.entry();
+    assert_eq!((sequence, entry.again), (6, false));
+    world.close();
 }
 
 fn gone(from: u64, to: u64, records: u64) -> Gone {
