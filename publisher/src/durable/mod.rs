@@ -5,7 +5,7 @@
 //! (`courier/mod.rs`). That has them written to the spool where there is one (`publisher/src/spool/`),
 //! keeps what was sent in a window (`window.rs`) until it is acknowledged, and speaks with the broker
 //! over a link (`link.rs`). When window or spool are full it takes nothing more, so that the queue's
-//! own policy decides. [`drain`] is a courier without a publisher: it sends what dead ones left.
+//! own policy decides. [`drain()`] is a courier without a publisher: it sends what dead ones left.
 
 mod config;
 mod window;

@@ -51,6 +51,8 @@ pub(crate) struct Window {
     next_id: u64,
     /// The first that was not sent.
     unsent: u64,
+    /// What is before this one may have been sent over an earlier connection.
+    again_until: u64,
     /// How many were sent.
     sent: usize,
     bytes: usize,
@@ -101,11 +103,15 @@ impl Window {
         }
     }
 
-    /// Whether a heartbeat of this topic has no answer yet.
-    pub(crate) fn has_heartbeat(&self, sender: u64, topic: &Topic) -> bool {
-        let ids = self.by_topic.get(&(sender, topic.clone()));
-        let last = ids.and_then(|ids| self.items.get(ids.back()?));
-        last.is_some_and(Item::is_heartbeat)
+    /// Whether a message of this topic has no answer yet.
+    pub(crate) fn has_any(&self, sender: u64, topic: &Topic) -> bool {
+        self.by_topic.contains_key(&(sender, topic.clone()))
+    }
+
+    /// Whether something is left that may have been sent over an earlier connection.
+    pub(crate) fn is_again(&self) -> bool {
+        let first = self.items.keys().next();
+        first.is_some_and(|first| *first < self.again_until)
     }
 
     /// Has everything sent again.
@@ -121,6 +127,7 @@ impl Window {
                 self.forget(&item, |other| other == id);
             }
         }
+        self.again_until = self.unsent.max(self.again_until);
         self.unsent = 0;
         self.sent = 0;
     }

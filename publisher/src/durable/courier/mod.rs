@@ -119,9 +119,9 @@ impl Courier {
         self.window.is_empty() && self.later.is_empty() && self.is_feed_read()
     }
 
-    /// Whether a heartbeat of this topic has no answer yet.
-    pub(crate) fn has_heartbeat(&self, sender: u64, topic: &Topic) -> bool {
-        self.window.has_heartbeat(sender, topic)
+    /// Whether a message of this topic has no answer yet.
+    pub(crate) fn has_any(&self, sender: u64, topic: &Topic) -> bool {
+        self.window.has_any(sender, topic)
     }
 
     /// Bytes of the largest message that the broker takes, once it has said so.
@@ -265,7 +265,13 @@ impl Courier {
         let Some(welcome) = self.link.welcome() else {
             return;
         };
-        let credit = (welcome.credit as usize).max(1);
+        let credit = match self.window.is_again() {
+            // The answer to the first that comes again speaks for all that the broker has, while the
+            // others are still on their way: they are left some of the credit.
+            true => welcome.credit as usize / 2,
+            false => welcome.credit as usize,
+        };
+        let credit = credit.max(1);
         let most = self.max_message();
         while self.window.sent() < credit
             && let Some(item) = self.window.next_unsent()
