@@ -287,6 +287,7 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
                 let what = match event {
                     PeerEvent::Connected => "connected to",
                     PeerEvent::Disconnected => "dialling again after losing",
+                    PeerEvent::Refused => "keys do not fit at",
                 };
                 if named.is_dialling {
                     (self.say)(&format!("{what} {}", named.name));

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ::nng::options::protocol::pubsub::{Subscribe, Unsubscribe};
+use ::nng::options::transport::ipc::Permissions;
 use ::nng::options::transport::tcp::BoundPort;
 use ::nng::options::{
     Options as _, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvFd, RecvMaxSize,
@@ -124,6 +125,10 @@ fn listen(socket: &Socket, endpoint: &Endpoint, options: &Options) -> Result<End
     builder
         .set_opt::<RecvMaxSize>(options.max_frame)
         .map_err(at)?;
+    if !endpoint.is_tcp() {
+        // NNG sets it between binding and listening, when nobody can connect yet.
+        builder.set_opt::<Permissions>(0o600).map_err(at)?;
+    }
     let listener = builder.start().map_err(|(_, error)| at(error))?;
     match endpoint.port() {
         Some(0) => Ok(endpoint.with_port(listener.get_opt::<BoundPort>().map_err(at)?)),
