@@ -11,13 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use logbus_process as process;
+use logbus_schemas::Topic;
 use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind};
-use logbus_transport::{Error, Flushed, Inlet, Message, PollSet, SubscriptionEvent, Waker, wait};
+use logbus_schemas::wire::SenderId;
+use logbus_transport::{
+    Error, Flushed, Inlet, Message, Notices, PollSet, SubscriptionEvent, Waker, wait,
+};
 
 use crate::demand::{Change, Demand};
 use crate::fanout::Fanout;
 use crate::listen::Listening;
 use crate::reject::RejectFile;
+use crate::rights::Guard;
 use crate::stats::Summary;
 use crate::tap::Tap;
 use crate::translate::{Translated, Translator};
@@ -55,6 +60,8 @@ pub(crate) struct Source {
     pub(crate) name: Arc<str>,
     /// The dialect of all that comes in here; `None` where messages tell for themselves.
     pub(crate) dialect: Option<&'static Dialect>,
+    /// Whether it lets in nobody without a key.
+    pub(crate) is_secured: bool,
 }
 
 pub(crate) struct Hub {
@@ -70,6 +77,8 @@ pub(crate) struct Hub {
     said: BTreeMap<MalformedKind, Instant>,
     next_heartbeat: Instant,
     summary: Summary,
+    guard: Option<Guard>,
+    notices: Notices,
 }
 
 impl Hub {
@@ -94,7 +103,16 @@ impl Hub {
             said: BTreeMap::new(),
             next_heartbeat: Instant::now(),
             summary: Summary::default(),
+            guard: None,
+            notices: Notices::default(),
         }
+    }
+
+    /// Where sockets put down what is to be said, and who is asked before a message goes on.
+    pub(crate) fn guarded_by(mut self, guard: Option<Guard>, notices: Notices) -> Self {
+        self.guard = guard;
+        self.notices = notices;
+        self
     }
 
     /// What the taps want, before anything flows.
@@ -138,12 +156,21 @@ impl Hub {
             for heartbeat in self.translator.heartbeats() {
                 self.fanout.send_native(heartbeat, &self.own_name)?;
             }
+            if let Some(guard) = &mut self.guard
+                && guard.refresh(Instant::now())
+            {
+                self.fanout.reconsider()?;
+            }
             self.next_heartbeat = Instant::now() + HEARTBEAT;
         }
         Ok(is_more)
     }
 
     fn tell_troubles(&self) {
+        let guarded = self.guard.iter().flat_map(Guard::take_notices);
+        for notice in self.notices.take().into_iter().chain(guarded) {
+            (self.say)(&notice);
+        }
         if let Some(listening) = &self.listening {
             for notice in listening.tally.take_notices() {
                 (self.say)(&notice);
@@ -169,12 +196,13 @@ impl Hub {
         let mut is_more = false;
         for at in 0..self.sources.len() {
             let (from, dialect) = (self.sources[at].name.clone(), self.sources[at].dialect);
+            let is_secured = self.sources[at].is_secured;
             let mut taken = 0;
             while taken < TURN_MESSAGES
                 && let Some(message) = self.sources[at].inlet.receive()?
             {
                 taken += 1;
-                self.pass_on(message, &from, dialect)?;
+                self.pass_on(message, &from, dialect, is_secured)?;
             }
             is_more |= taken == TURN_MESSAGES;
         }
@@ -183,13 +211,25 @@ impl Hub {
 
     fn pass_on(
         &mut self,
-        message: Message,
+        mut message: Message,
         from: &Arc<str>,
         dialect: Option<&'static Dialect>,
+        is_secured: bool,
     ) -> Result<(), Error> {
         self.summary.messages += 1;
+        let user = match self.guard {
+            Some(_) if is_secured => message.user(),
+            _ => None,
+        };
         let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
-        let records = match self.translator.translate(&frames, dialect) {
+        let (guard, own) = (&mut self.guard, self.translator.sender());
+        let may = |topic: &Topic, sender: Option<SenderId>| match guard {
+            None => true,
+            Some(guard) if sender == Some(own) => guard.refuse_own(user, topic.as_str()),
+            Some(guard) => guard.lets_pass(user, is_secured, topic.as_str(), sender),
+        };
+        let records = match self.translator.translate(&frames, dialect, may) {
+            Ok(Translated::Refused) => return Ok(()),
             Ok(Translated::AsItIs { records }) => {
                 self.fanout.send(message, from)?;
                 u64::from(records)
@@ -297,12 +337,17 @@ impl Hub {
         let deadline = Instant::now() + limit;
         self.finish_listening(waker, limit / 2);
         while Instant::now() < deadline && matches!(self.receive_some(), Ok(true)) {}
+        self.tell_troubles();
         drop(self.sources);
         for goodbye in self.translator.goodbyes() {
             // A socket that fails now is about to be closed anyway.
             drop(self.fanout.send_native(goodbye, &self.own_name));
         }
         self.summary.tap_overflow = self.fanout.tap_overflow();
+        self.summary.refused = self.guard.take().map(Guard::refused).unwrap_or_default();
+        for (kind, count) in self.notices.counts() {
+            self.summary.notices.insert(kind, count);
+        }
         for outlet in self.fanout.into_outlets() {
             let left = deadline.saturating_duration_since(Instant::now());
             if outlet.close(left) == Flushed::TimedOut && !limit.is_zero() {

@@ -20,6 +20,8 @@
 
 mod config;
 mod entrance;
+mod rights;
+mod exposure;
 mod listen;
 mod broker;
 mod hub;
@@ -34,10 +36,12 @@ mod stats;
 pub use broker::Broker;
 pub use config::{
     Config, DEFAULT_NNG_PUBLISHERS, DEFAULT_NNG_SUBSCRIBERS, DEFAULT_PUBLISHERS,
-    DEFAULT_SUBSCRIBERS,
+    DEFAULT_SUBSCRIBERS, Secured,
 };
 pub use entrance::Entrance;
+pub use exposure::{Exposed, exposed};
 pub use listen::{ApiKey, EmptyKey, LISTENERS, ListenConfig, Listener, Trouble};
 pub use reject::RejectFile;
+pub use rights::{ClientsError, Rights, Side, SideGate};
 pub use stats::Summary;
 pub use tap::{Inbound, Taker, Tap, tap};

@@ -3,6 +3,7 @@
 
 mod cli;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,9 +11,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::Cli;
-use logbus_broker::{Broker, Config, Entrance, ListenConfig, RejectFile};
-use logbus_transport::{Attachment, EndpointError, Error, ErrorKind, has_encryption};
+use cli::{Cli, Command};
+use logbus_broker::{
+    Broker, Config, DEFAULT_NNG_PUBLISHERS, DEFAULT_NNG_SUBSCRIBERS, Entrance, ListenConfig,
+    RejectFile, Rights, Secured, exposed,
+};
+use logbus_transport::{
+    Attachment, EndpointError, Error, ErrorKind, KeyPair, PublicKey, has_encryption,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -23,7 +29,14 @@ const DRAIN: Duration = Duration::from_secs(2);
 const PYZMQ: &str = "pyzmq+";
 
 fn main() -> ExitCode {
-    let config = match resolve(Cli::parse()) {
+    let mut cli = Cli::parse();
+    if let Some(Command::Keygen { name, dir }) = cli.command.take() {
+        return match keygen(&name, &dir) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        };
+    }
+    let config = match resolve(cli) {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
     };
@@ -33,7 +46,65 @@ fn main() -> ExitCode {
     }
 }
 
-fn resolve(cli: Cli) -> anyhow::Result<Config> {
+/// Makes `NAME.key` and `NAME.pub`.
+fn keygen(name: &str, dir: &Path) -> anyhow::Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+        anyhow::bail!("{name:?} is no name: letters, digits, - _ . and no dot at the start");
+    }
+    let (secret, public) = KeyPair::generate()?.write(dir, name)?;
+    eprintln!(
+        "bus-broker: {} is for {name} alone, {} for everybody",
+        secret.display(),
+        public.display()
+    );
+    Ok(())
+}
+
+fn resolve(mut cli: Cli) -> anyhow::Result<Config> {
+    let insecure = cli.insecure;
+    if cli.key.is_some() && !insecure {
+        leave_out_nng_defaults(&mut cli);
+    }
+    let config = configure(cli)?;
+    let exposed = exposed(&config);
+    if let Some(first) = exposed.first().filter(|_| !insecure) {
+        anyhow::bail!(
+            "{first}; give keys with --key and --clients (docs/security.md), or say --insecure"
+        );
+    }
+    for place in exposed {
+        eprintln!("bus-broker: warning: {place}");
+    }
+    Ok(config)
+}
+
+/// Over NNG nobody shows a key, so with keys it must be asked for.
+fn leave_out_nng_defaults(cli: &mut Cli) {
+    cli.publishers
+        .retain(|place| place != DEFAULT_NNG_PUBLISHERS);
+    cli.subscribers
+        .retain(|place| place != DEFAULT_NNG_SUBSCRIBERS);
+}
+
+/// The broker's keys and its clients'.
+fn secured(cli: &Cli) -> anyhow::Result<Option<Secured>> {
+    let (Some(key), Some(clients)) = (&cli.key, &cli.clients) else {
+        return Ok(None);
+    };
+    Ok(Some(Secured {
+        own: KeyPair::read(key).context("--key")?,
+        rights: Rights::open(clients).context("--clients")?,
+        dialled: match &cli.server_key {
+            Some(path) => Some(PublicKey::read(path).context("--server-key")?),
+            None => None,
+        },
+    }))
+}
+
+fn configure(cli: Cli) -> anyhow::Result<Config> {
+    let security = secured(&cli)?;
+    let handshake = Duration::try_from_secs_f64(cli.handshake).context("--handshake")?;
     let rejects = match &cli.reject_file {
         Some(path) => Some(
             RejectFile::open(path).with_context(|| format!("cannot open {}", path.display()))?,
@@ -61,6 +132,11 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
                 .map(Attachment::Bind)
         })?,
         subscriber_queue: cli.subscriber_queue.max(1),
+        max_frame: cli.max_frame.max(1),
+        max_connections: cli.max_connections,
+        max_subscriptions: cli.max_subscriptions,
+        handshake,
+        security,
         listen: ListenConfig {
             api_key: cli.listen_api_key,
             ..ListenConfig::default()

@@ -20,6 +20,7 @@ mod notices;
 mod socket;
 mod wait;
 mod curve;
+mod keyfile;
 mod tls;
 mod zmq;
 mod unix;
@@ -39,6 +40,7 @@ mod secured;
 pub use curve::{Gate, KEY_TEXT, KeyError, KeyPair, PublicKey, Security};
 pub use dialog::{Caller, Peer, Switchboard, Told};
 pub use endpoint::{Endpoint, EndpointError};
+pub use keyfile::KeyFileError;
 pub use message::{Frame, Message};
 pub use notices::Notices;
 pub use socket::{

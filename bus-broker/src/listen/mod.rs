@@ -116,6 +116,7 @@ pub(crate) fn open(
                 inlet: Box::new(inlet),
                 name: name.clone(),
                 dialect: Some(listener.dialect()?),
+                is_secured: false,
             });
             doors.push((
                 listener.serve,
