@@ -10,6 +10,7 @@
 pub mod cli;
 pub mod manual;
 pub mod config;
+pub mod keys;
 pub mod attach;
 pub mod receive;
 pub mod item;

@@ -15,7 +15,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::curve::{KeyPair, PublicKey};
+use crate::curve::{KeyPair, PublicKey, Security};
+use crate::socket::{Error, ErrorKind};
 
 /// Why a key file cannot be read: the file, the line where there is one, and the problem.
 #[derive(Debug)]
@@ -87,6 +88,48 @@ impl PublicKey {
                 line: Some(line),
                 problem: key.to_string(),
             })
+    }
+}
+
+/// Where the files are when nothing else is said.
+const KEY_FILE: &str = "LOGBUS_KEY_FILE";
+const SERVER_KEY_FILE: &str = "LOGBUS_SERVER_KEY_FILE";
+
+impl Security {
+    /// A client's security from its key file and the server's public one; where one is not given,
+    /// from the file that `LOGBUS_KEY_FILE` or `LOGBUS_SERVER_KEY_FILE` names. None at all: `None`.
+    pub fn from_files(key: Option<&Path>, server: Option<&Path>) -> Result<Option<Self>, Error> {
+        let said = |given: Option<&Path>, variable: &str| {
+            let from_environment = || std::env::var_os(variable).filter(|path| !path.is_empty());
+            let given = given.map(Path::to_owned);
+            given.or_else(|| from_environment().map(PathBuf::from))
+        };
+        let unusable = |error: Box<dyn std::error::Error + Send + Sync>| Error {
+            kind: ErrorKind::Unusable,
+            endpoint: None,
+            source: error,
+        };
+        match (said(key, KEY_FILE), said(server, SERVER_KEY_FILE)) {
+            (None, None) => Ok(None),
+            (Some(key), Some(server)) => Ok(Some(Self::Client {
+                own: KeyPair::read(&key).map_err(|error| unusable(error.into()))?,
+                server: PublicKey::read(&server).map_err(|error| unusable(error.into()))?,
+            })),
+            (Some(key), None) => Err(unusable(
+                format!(
+                    "the key {} needs the server's public key ({SERVER_KEY_FILE}) beside it",
+                    key.display()
+                )
+                .into(),
+            )),
+            (None, Some(server)) => Err(unusable(
+                format!(
+                    "the server's key {} needs a key of one's own ({KEY_FILE}) beside it",
+                    server.display()
+                )
+                .into(),
+            )),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every problem is a `ValueError` that names the option, what was given and what could be.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use logbus_publisher::{Config, Endpoint, Overflow};
@@ -24,6 +25,8 @@ pub(crate) struct Options {
     hold: f64,
     linger: f64,
     program: String,
+    key_file: Option<String>,
+    server_key_file: Option<String>,
 }
 
 impl Options {
@@ -44,6 +47,8 @@ impl Options {
             hold: seconds("hold", self.hold)?,
             linger: seconds("linger", self.linger)?,
             program: self.program.clone(),
+            key_file: self.key_file.as_ref().map(PathBuf::from),
+            server_key_file: self.server_key_file.as_ref().map(PathBuf::from),
             ..defaults
         })
     }

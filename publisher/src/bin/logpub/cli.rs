@@ -1,5 +1,7 @@
 //! The command line of `logpub`: what was typed, nothing resolved.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -68,6 +70,19 @@ pub(crate) struct Common {
         hide_env_values = true
     )]
     pub(crate) connect: Vec<String>,
+
+    /// The file with the secret key, for a broker that asks for one [default: LOGBUS_KEY_FILE]
+    #[arg(long, value_name = "FILE", env = "LOGPUB_KEY", hide_env_values = true)]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The file with the broker's public key [default: LOGBUS_SERVER_KEY_FILE]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOGPUB_SERVER_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) server_key: Option<PathBuf>,
 
     /// Seconds to wait for a subscriber, and at the end for what is still queued
     #[arg(

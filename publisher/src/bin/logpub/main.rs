@@ -73,6 +73,8 @@ impl Target {
             overflow: Overflow::Block(PATIENCE),
             hold: linger,
             program: topic.to_string(),
+            key_file: common.key.clone(),
+            server_key_file: common.server_key.clone(),
             ..Config::default()
         };
         let level = common.level.parse().context("--level")?;
