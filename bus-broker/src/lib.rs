@@ -17,6 +17,7 @@
 //! a foreign one native, `fanout.rs` sends it to whoever wants it; `demand.rs` carries what
 //! subscribers want back to the publishers. One thread does all of that and never waits for
 //! anybody: what a subscriber does not take in time, that subscriber loses, and sees that it did.
+#![forbid(unsafe_code)]
 
 mod config;
 mod entrance;

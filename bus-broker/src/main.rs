@@ -1,4 +1,5 @@
 //! `bus-broker`: parse, open every endpoint, run until a signal, report.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod cli;

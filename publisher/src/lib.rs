@@ -17,6 +17,7 @@
 //! it into a bounded queue (`queue.rs`); one thread (`sender.rs`) waits for a subscriber, takes
 //! what is there, numbers it and sends it. What cannot be sent is counted by reason, and every
 //! subscriber is told. After a `fork` the child begins anew by itself (`logbus-process`).
+#![forbid(unsafe_code)]
 
 pub mod config;
 mod publisher;

@@ -1,4 +1,5 @@
 //! `logsub`: parse, resolve, build, run, report. The map of the program.
+#![forbid(unsafe_code)]
 #![allow(
     clippy::print_stderr,
     clippy::print_stdout,

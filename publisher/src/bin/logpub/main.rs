@@ -1,4 +1,5 @@
 //! `logpub`: publish a message, standard input, or what another program prints.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod cli;
