@@ -33,8 +33,8 @@ pub(crate) struct Cli {
 
     /// Listen here for publishers
     ///
-    /// tcp://HOST:PORT or ipc://PATH for ZeroMQ, nng+tcp://HOST:PORT or nng+ipc://PATH for NNG;
-    /// several at once, of both kinds.
+    /// tcp://HOST:PORT or ipc://PATH for ZeroMQ, nng+tcp://HOST:PORT or nng+ipc://PATH for NNG,
+    /// nng+tls+tcp://HOST:PORT for NNG over TLS; several at once, of all kinds.
     #[arg(
         long,
         value_delimiter = ',',
@@ -133,6 +133,38 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE", requires = "key", help_heading = "Security")]
     #[arg(env = "BUS_BROKER_SERVER_KEY", hide_env_values = true)]
     pub(crate) server_key: Option<PathBuf>,
+
+    /// The file with the certificate for nng+tls+tcp:// endpoints, PEM
+    ///
+    /// Whoever shows a certificate of the authority in --tls-ca may publish and read everything there.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        help_heading = "Security"
+    )]
+    #[arg(env = "LOGBUS_TLS_CERT_FILE", hide_env_values = true)]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The file with its secret key, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_ca",
+        help_heading = "Security"
+    )]
+    #[arg(env = "LOGBUS_TLS_KEY_FILE", hide_env_values = true)]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// The file with the certificates of the authority whose clients may come in, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        help_heading = "Security"
+    )]
+    #[arg(env = "LOGBUS_TLS_CA_FILE", hide_env_values = true)]
+    pub(crate) tls_ca: Option<PathBuf>,
 
     /// Listen also where everybody who can connect is served, and nothing is encrypted
     #[arg(long, help_heading = "Security", value_parser = FalseyValueParser::new())]

@@ -18,7 +18,7 @@ use logbus_broker::{
     RejectFile, Rights, Secured, exposed,
 };
 use logbus_transport::{
-    Attachment, EndpointError, Error, ErrorKind, KeyPair, PublicKey, has_encryption,
+    Attachment, EndpointError, Error, ErrorKind, KeyPair, PublicKey, Tls, has_encryption,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -103,7 +103,17 @@ fn secured(cli: &Cli) -> anyhow::Result<Option<Secured>> {
     }))
 }
 
+/// The files of TLS, all three or none.
+fn tls(cli: &Cli) -> Option<Tls> {
+    Some(Tls {
+        certificate: cli.tls_cert.clone()?,
+        key: cli.tls_key.clone()?,
+        authority: cli.tls_ca.clone()?,
+    })
+}
+
 fn configure(cli: Cli) -> anyhow::Result<Config> {
+    let tls = tls(&cli);
     let security = secured(&cli)?;
     let handshake = Duration::try_from_secs_f64(cli.handshake).context("--handshake")?;
     let rejects = match &cli.reject_file {
@@ -138,6 +148,7 @@ fn configure(cli: Cli) -> anyhow::Result<Config> {
         max_subscriptions: cli.max_subscriptions,
         handshake,
         security,
+        tls,
         listen: ListenConfig {
             api_key: cli.listen_api_key,
             ..ListenConfig::default()

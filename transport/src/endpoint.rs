@@ -4,6 +4,7 @@
 //! tcp://127.0.0.1:5556     ZeroMQ over TCP; * for every interface, [::1] for IPv6, port 0 for any
 //! ipc:///run/logbus.sock   ZeroMQ over a Unix socket
 //! nng+tcp://127.0.0.1:13232, nng+ipc:///run/logbus-nng.sock    the same over NNG
+//! nng+tls+tcp://127.0.0.1:13234    NNG over TLS
 //! ```
 //!
 //! A text becomes an [`Endpoint`] here and nowhere else; after that nobody checks again.
@@ -119,7 +120,7 @@ impl fmt::Display for EndpointError {
         write!(
             f,
             "{:?} is no endpoint: {}; write tcp://HOST:PORT or ipc://PATH for ZeroMQ, \
-             nng+tcp://HOST:PORT or nng+ipc://PATH for NNG",
+             nng+tcp://HOST:PORT, nng+tls+tcp://HOST:PORT or nng+ipc://PATH for NNG",
             self.text, self.problem
         )
     }
@@ -206,6 +207,7 @@ mod tests {
             "ipc:///run/logbus.sock",
             "nng+tcp://localhost:13232",
             "nng+ipc:///tmp/x",
+            "nng+tls+tcp://localhost:13234",
         ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }

@@ -29,6 +29,7 @@ mod zap;
 mod grants;
 mod dialog;
 mod nng;
+mod nng_tls;
 mod sp;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
