@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
-    Attachment, Endpoint, Error, ErrorKind, Inlet, Options, Outlet, OutletKind, Waker, open_inlet,
-    open_outlet,
+    Attachment, Endpoint, Error, ErrorKind, Inlet, Notices, Options, Outlet, OutletKind, Security,
+    Waker, open_inlet, open_outlet,
 };
 
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::fanout::Fanout;
 use crate::hub::{Hub, Source, Stop};
 use crate::listen::{self, Listening};
 use crate::pyzmq::PyzmqOutlets;
+use crate::rights::{Guard, Side, SideGate};
 use crate::stats::Summary;
 
 /// A running broker; dropped, it stops at once.
@@ -38,9 +39,10 @@ impl Broker {
     /// Opens every endpoint and starts to work.
     pub fn start(config: Config) -> Result<Self, Error> {
         let waker = Waker::new()?;
-        let mut sources = open_sources(&config)?;
-        let outlets = open_outlets(&config)?;
-        let pyzmq = open_pyzmq_outlets(&config)?;
+        let notices = Notices::default();
+        let mut sources = open_sources(&config, &notices)?;
+        let outlets = open_outlets(&config, &notices)?;
+        let pyzmq = open_pyzmq_outlets(&config, &notices)?;
         let (more, listening) = open_listeners(&config, &waker)?;
         sources.extend(more);
         let publishers = sources.iter().map(|source| source.name.clone()).collect();
@@ -57,7 +59,11 @@ impl Broker {
         let stop = Arc::new(Stop::default());
         let taps = config.taps.clone();
         let fanout = Fanout::new(outlets, PyzmqOutlets::new(pyzmq), config.taps);
-        let mut hub = Hub::new(
+        let guard = config
+            .security
+            .as_ref()
+            .map(|secured| Guard::new(secured.rights.clone(), notices.clone()));
+        let hub = Hub::new(
             sources,
             listening,
             fanout,
@@ -66,6 +72,7 @@ impl Broker {
             config.rejects,
             Box::new(move |line| say(line)),
         );
+        let mut hub = hub.guarded_by(guard, notices);
         hub.subscribe_own(&taps)?;
         let (its_waker, its_stop) = (waker.clone(), stop.clone());
         let run = move || {
@@ -177,6 +184,7 @@ fn open_durable(
         name: names.join(",").into(),
         dialect: None,
         is_kept: true,
+        is_secured: false,
     };
     Ok((Some(durable), Some(source)))
 }
@@ -198,16 +206,54 @@ fn open_each<P: Clone, T>(
     Ok(opened)
 }
 
-fn open_sources(config: &Config) -> Result<Vec<Source>, Error> {
-    let options = Options {
+/// The options of sockets that listen at this side.
+fn listening_options(config: &Config, side: Side, notices: &Notices) -> Options {
+    let security = config.security.as_ref().map(|secured| Security::Server {
+        own: secured.own.clone(),
+        gate: SideGate::new(&secured.rights, side),
+    });
+    Options {
         max_frame: config.max_frame,
+        max_connections: config.max_connections,
+        max_subscriptions: config.max_subscriptions,
+        handshake: config.handshake,
+        security,
+        tls: config.tls.clone(),
+        notices: notices.clone(),
         ..Options::default()
-    };
+    }
+}
+
+/// The same of sockets that dial.
+fn dialling_options(config: &Config, notices: &Notices) -> Options {
+    let secured = config.security.as_ref();
+    let security = secured.and_then(|secured| {
+        Some(Security::Client {
+            own: secured.own.clone(),
+            server: secured.dialled?,
+        })
+    });
+    Options {
+        security,
+        ..listening_options(config, Side::Publishers, notices)
+    }
+}
+
+fn open_sources(config: &Config, notices: &Notices) -> Result<Vec<Source>, Error> {
     let entrances = config.publishers.iter().filter(|e| e.listener.is_none());
     let entrances: Vec<Entrance> = entrances.cloned().collect();
-    open_each(&entrances, Entrance::shares_socket, |entrances| {
+    let is_secured = config.security.is_some();
+    // A socket that listens is a server of CURVE, one that dials a client.
+    let share = |a: &Entrance, b: &Entrance| {
+        a.shares_socket(b) && (!is_secured || a.is_bound() == b.is_bound())
+    };
+    open_each(&entrances, share, |entrances| {
         let attachments: Vec<Attachment> = entrances.iter().map(|e| e.attachment.clone()).collect();
         let first = &entrances[0];
+        let options = match first.is_bound() {
+            true => listening_options(config, Side::Publishers, notices),
+            false => dialling_options(config, notices),
+        };
         let mut inlet: Box<dyn Inlet> = open_inlet(first.kind(), &attachments, &options)?;
         if first.dialect.is_some() {
             inlet.subscribe(b"")?;
@@ -219,6 +265,9 @@ fn open_sources(config: &Config) -> Result<Vec<Source>, Error> {
             name: names.join(",").into(),
             dialect: first.dialect,
             is_kept: false,
+            is_secured: is_secured
+                && first.is_bound()
+                && first.attachment.endpoint().can_use_curve(),
         })
     })
 }
@@ -237,20 +286,28 @@ fn open_listeners(
     Ok((sources, Some(listening)))
 }
 
-fn open_outlets(config: &Config) -> Result<Vec<Box<dyn Outlet>>, Error> {
+fn open_outlets(config: &Config, notices: &Notices) -> Result<Vec<Box<dyn Outlet>>, Error> {
     let options = Options {
         send_queue: config.subscriber_queue,
         welcome: Some([WELCOME, config.program.as_bytes()].concat()),
-        ..Options::default()
+        ..listening_options(config, Side::Subscribers, notices)
     };
     open_publishing(&config.subscribers, &options)
 }
 
 /// Nobody is greeted there: a greeting is one frame.
-fn open_pyzmq_outlets(config: &Config) -> Result<Vec<Box<dyn Outlet>>, Error> {
+fn open_pyzmq_outlets(config: &Config, notices: &Notices) -> Result<Vec<Box<dyn Outlet>>, Error> {
+    if let (Some(_), Some(place)) = (&config.security, config.pyzmq_subscribers.first()) {
+        return Err(Error {
+            kind: ErrorKind::Unsupported,
+            endpoint: Some(place.endpoint().clone()),
+            source: "readers of text have no rights by topic; leave pyzmq+ out where keys count"
+                .into(),
+        });
+    }
     let options = Options {
         send_queue: config.subscriber_queue,
-        ..Options::default()
+        ..listening_options(config, Side::Subscribers, notices)
     };
     let outlets = open_publishing(&config.pyzmq_subscribers, &options)?;
     match outlets.iter().find(|outlet| !outlet.multipart()) {

@@ -1,11 +1,15 @@
 //! What a broker is told: where publishers and subscribers find it, and its limits.
 
-use logbus_transport::{Attachment, Endpoint};
+use std::sync::Arc;
+use std::time::Duration;
+
+use logbus_transport::{Attachment, Endpoint, KeyPair, PublicKey, Tls};
 
 use crate::durable::DurableConfig;
 use crate::entrance::Entrance;
 use crate::listen::ListenConfig;
 use crate::reject::RejectFile;
+use crate::rights::Rights;
 use crate::tap::Tap;
 
 /// Where publishers connect to over ZeroMQ.
@@ -16,6 +20,17 @@ pub const DEFAULT_SUBSCRIBERS: &str = "tcp://127.0.0.1:5557";
 pub const DEFAULT_NNG_PUBLISHERS: &str = "nng+tcp://127.0.0.1:13232";
 /// Where subscribers connect to over NNG.
 pub const DEFAULT_NNG_SUBSCRIBERS: &str = "nng+tcp://127.0.0.1:13233";
+
+/// How a broker's ZeroMQ endpoints are secured.
+#[derive(Debug, Clone)]
+pub struct Secured {
+    /// The broker's own keys.
+    pub own: KeyPair,
+    /// Who may do what.
+    pub rights: Arc<Rights>,
+    /// Whom the broker expects where it dials; there it is not secured when `None`.
+    pub dialled: Option<PublicKey>,
+}
 
 /// The settings of a [`crate::Broker`].
 pub struct Config {
@@ -33,6 +48,16 @@ pub struct Config {
     pub max_frame: usize,
     /// The durable endpoint and its journal, where there is one.
     pub durable: Option<DurableConfig>,
+    /// Connections that a listening socket has at once.
+    pub max_connections: usize,
+    /// Subscriptions of one connection, where clients have keys.
+    pub max_subscriptions: usize,
+    /// How long a client may take to come in.
+    pub handshake: Duration,
+    /// Keys and rights; without them everybody who can connect is served.
+    pub security: Option<Secured>,
+    /// The files of NNG endpoints over TLS.
+    pub tls: Option<Tls>,
     /// What listeners among the entrances are told.
     pub listen: ListenConfig,
     /// The name under which records of foreign senders go on.
@@ -56,6 +81,11 @@ impl Default for Config {
             subscriber_queue: 1000,
             max_frame: 64 << 20,
             durable: None,
+            max_connections: 1000,
+            max_subscriptions: 1000,
+            handshake: Duration::from_secs(10),
+            security: None,
+            tls: None,
             listen: ListenConfig::default(),
             program: "bus-broker".to_owned(),
             rejects: None,

@@ -60,6 +60,11 @@ impl Entrance {
         !self.is_pull && self.dialect.is_none() && self.listener.is_none()
     }
 
+    /// Whether somebody comes in there, rather than being dialled.
+    pub fn is_bound(&self) -> bool {
+        matches!(self.attachment, Attachment::Bind(_))
+    }
+
     /// The socket that it needs.
     pub(crate) fn kind(&self) -> InletKind {
         if self.is_pull {

@@ -57,6 +57,13 @@ impl Fanout {
         Ok(all)
     }
 
+    /// Rights have changed: who has subscriptions by the old ones must come again.
+    pub(crate) fn reconsider(&mut self) -> Result<(), Error> {
+        self.outlets
+            .iter_mut()
+            .try_for_each(|outlet| outlet.reconsider())
+    }
+
     /// Sends a native message to whoever wants it, in the shape that each of them takes.
     pub(crate) fn send(&mut self, message: Message, from: &Arc<str>) -> Result<(), Error> {
         for tap in &self.taps {

@@ -11,14 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use logbus_process as process;
+use logbus_schemas::Topic;
 use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind};
-use logbus_transport::{Error, Flushed, Inlet, Message, PollSet, SubscriptionEvent, Waker, wait};
+use logbus_schemas::wire::SenderId;
+use logbus_transport::{
+    Error, Flushed, Inlet, Message, Notices, PollSet, SubscriptionEvent, Waker, wait,
+};
 
 use crate::demand::{Change, Demand};
 use crate::fanout::Fanout;
 use crate::journal::Intake;
 use crate::listen::Listening;
 use crate::reject::RejectFile;
+use crate::rights::Guard;
 use crate::stats::Summary;
 use crate::tap::Tap;
 use crate::translate::{NativeMessage, Translated, Translator};
@@ -58,6 +63,8 @@ pub(crate) struct Source {
     pub(crate) dialect: Option<&'static Dialect>,
     /// Whether what comes in here is in the journal already.
     pub(crate) is_kept: bool,
+    /// Whether it lets in nobody without a key.
+    pub(crate) is_secured: bool,
 }
 
 pub(crate) struct Hub {
@@ -75,6 +82,8 @@ pub(crate) struct Hub {
     said: BTreeMap<MalformedKind, Instant>,
     next_heartbeat: Instant,
     summary: Summary,
+    guard: Option<Guard>,
+    notices: Notices,
 }
 
 impl Hub {
@@ -101,7 +110,16 @@ impl Hub {
             said: BTreeMap::new(),
             next_heartbeat: Instant::now(),
             summary: Summary::default(),
+            guard: None,
+            notices: Notices::default(),
         }
+    }
+
+    /// Where sockets put down what is to be said, and who is asked before a message goes on.
+    pub(crate) fn guarded_by(mut self, guard: Option<Guard>, notices: Notices) -> Self {
+        self.guard = guard;
+        self.notices = notices;
+        self
     }
 
     /// What the taps and the journal want, before anything flows.
@@ -151,12 +169,21 @@ impl Hub {
             for heartbeat in self.translator.heartbeats() {
                 self.send_own(heartbeat, None)?;
             }
+            if let Some(guard) = &mut self.guard
+                && guard.refresh(Instant::now())
+            {
+                self.fanout.reconsider()?;
+            }
             self.next_heartbeat = Instant::now() + HEARTBEAT;
         }
         Ok(is_more)
     }
 
     fn tell_troubles(&self) {
+        let guarded = self.guard.iter().flat_map(Guard::take_notices);
+        for notice in self.notices.take().into_iter().chain(guarded) {
+            (self.say)(&notice);
+        }
         if let Some(listening) = &self.listening {
             for notice in listening.tally.take_notices() {
                 (self.say)(&notice);
@@ -183,13 +210,13 @@ impl Hub {
         for at in 0..self.sources.len() {
             let source = &self.sources[at];
             let (from, dialect) = (source.name.clone(), source.dialect);
-            let is_kept = source.is_kept;
+            let way = (source.is_kept, source.is_secured);
             let mut taken = 0;
             while taken < TURN_MESSAGES
                 && let Some(message) = self.sources[at].inlet.receive()?
             {
                 taken += 1;
-                self.pass_on(message, &from, dialect, is_kept)?;
+                self.pass_on(message, &from, dialect, way)?;
             }
             is_more |= taken == TURN_MESSAGES;
         }
@@ -198,14 +225,25 @@ impl Hub {
 
     fn pass_on(
         &mut self,
-        message: Message,
+        mut message: Message,
         from: &Arc<str>,
         dialect: Option<&'static Dialect>,
-        is_kept: bool,
+        (is_kept, is_secured): (bool, bool),
     ) -> Result<(), Error> {
         self.summary.messages += 1;
+        let user = match self.guard {
+            Some(_) if is_secured => message.user(),
+            _ => None,
+        };
         let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
-        let records = match self.translator.translate(&frames, dialect) {
+        let (guard, own) = (&mut self.guard, self.translator.sender());
+        let may = |topic: &Topic, sender: Option<SenderId>| match guard {
+            None => true,
+            Some(guard) if sender == Some(own) => guard.refuse_own(user, topic.as_str()),
+            Some(guard) => guard.lets_pass(user, is_secured, topic.as_str(), sender),
+        };
+        let records = match self.translator.translate(&frames, dialect, may) {
+            Ok(Translated::Refused) => return Ok(()),
             Ok(Translated::AsItIs { records }) => {
                 if let Some(intake) = self.intake.as_ref().filter(|_| !is_kept) {
                     intake.offer(&frames);
@@ -326,6 +364,7 @@ impl Hub {
         let deadline = Instant::now() + limit;
         self.finish_listening(waker, limit / 2);
         while Instant::now() < deadline && matches!(self.receive_some(), Ok(true)) {}
+        self.tell_troubles();
         self.sources.clear();
         let fresh = Translator::new(&self.program);
         for goodbye in std::mem::replace(&mut self.translator, fresh).goodbyes() {
@@ -333,6 +372,10 @@ impl Hub {
             drop(self.send_own(goodbye, None));
         }
         self.summary.tap_overflow = self.fanout.tap_overflow();
+        self.summary.refused = self.guard.take().map(Guard::refused).unwrap_or_default();
+        for (kind, count) in self.notices.counts() {
+            self.summary.notices.insert(kind, count);
+        }
         for outlet in self.fanout.into_outlets() {
             let left = deadline.saturating_duration_since(Instant::now());
             if outlet.close(left) == Flushed::TimedOut && !limit.is_zero() {

@@ -15,22 +15,12 @@ use anyhow::{Context, bail};
 use logbus_broker::{ConsumerInfo, JournalError, Offline, ask_consumers};
 use logbus_transport::Endpoint;
 
-use crate::cli::{Command, ConsumersCommand, JournalArgs, JournalCommand};
+use crate::cli::{ConsumersCommand, JournalArgs, JournalCommand};
 
 /// How long a running broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) fn run(command: &Command, args: &JournalArgs) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Journal { what } => journal(what, args),
-        Command::Consumers { what } => {
-            consumers(what.as_ref(), args)?;
-            Ok(ExitCode::SUCCESS)
-        }
-    }
-}
-
-fn journal(what: &JournalCommand, args: &JournalArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn journal(what: &JournalCommand, args: &JournalArgs) -> anyhow::Result<ExitCode> {
     let dir = args.dir.as_deref();
     let dir = dir.context("say which one with --journal DIR")?;
     match what {
@@ -134,7 +124,7 @@ fn import(journal: &mut Offline, file: &Path) -> anyhow::Result<()> {
 }
 
 /// From the folder, or from the broker that has it open.
-fn consumers(what: Option<&ConsumersCommand>, args: &JournalArgs) -> anyhow::Result<()> {
+pub(crate) fn consumers(what: Option<&ConsumersCommand>, args: &JournalArgs) -> anyhow::Result<()> {
     let forget = what.map(|ConsumersCommand::Rm { name }| name.as_str());
     let offline = match &args.dir {
         Some(dir) => match Offline::open(dir) {

@@ -1,9 +1,11 @@
 //! `bus-broker`: parse, open every endpoint, run until a signal, report.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod cli;
 mod inspect;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,13 +13,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::Cli;
-use cli::JournalArgs;
+use cli::{Cli, Command, JournalArgs};
 use logbus_broker::{
-    Broker, Config, DurableConfig, Entrance, JournalConfig, Limits, ListenConfig, RejectFile,
+    Broker, Config, DEFAULT_NNG_PUBLISHERS, DEFAULT_NNG_SUBSCRIBERS, DurableConfig, Entrance,
+    JournalConfig, Limits, ListenConfig, RejectFile, Rights, Secured, exposed,
 };
 use logbus_schemas::TopicFilter;
-use logbus_transport::{Attachment, EndpointError, Error, ErrorKind, has_encryption};
+use logbus_transport::{
+    Attachment, EndpointError, Error, ErrorKind, KeyPair, PublicKey, Tls, has_encryption,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -29,12 +33,18 @@ const PYZMQ: &str = "pyzmq+";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(command) = &cli.command {
-        return match inspect::run(command, &cli.journal) {
-            Ok(code) => code,
-            Err(error) => fail(&error, 1),
-        };
-    }
+    let done = match &cli.command {
+        Some(Command::Keygen { name, dir }) => keygen(name, dir).map(|()| ExitCode::SUCCESS),
+        Some(Command::Journal { what }) => inspect::journal(what, &cli.journal),
+        Some(Command::Consumers { what }) => {
+            inspect::consumers(what.as_ref(), &cli.journal).map(|()| ExitCode::SUCCESS)
+        }
+        None => return serve(cli),
+    };
+    done.unwrap_or_else(|error| fail(&error, 1))
+}
+
+fn serve(cli: Cli) -> ExitCode {
     let config = match resolve(cli) {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
@@ -45,7 +55,75 @@ fn main() -> ExitCode {
     }
 }
 
-fn resolve(cli: Cli) -> anyhow::Result<Config> {
+/// Makes `NAME.key` and `NAME.pub`.
+fn keygen(name: &str, dir: &Path) -> anyhow::Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+        anyhow::bail!("{name:?} is no name: letters, digits, - _ . and no dot at the start");
+    }
+    let (secret, public) = KeyPair::generate()?.write(dir, name)?;
+    eprintln!(
+        "bus-broker: {} is for {name} alone, {} for everybody",
+        secret.display(),
+        public.display()
+    );
+    Ok(())
+}
+
+fn resolve(mut cli: Cli) -> anyhow::Result<Config> {
+    let insecure = cli.insecure;
+    if cli.key.is_some() && !insecure {
+        leave_out_nng_defaults(&mut cli);
+    }
+    let config = configure(cli)?;
+    let exposed = exposed(&config);
+    if let Some(first) = exposed.first().filter(|_| !insecure) {
+        anyhow::bail!(
+            "{first}; give keys with --key and --clients (docs/security.md), or say --insecure"
+        );
+    }
+    for place in exposed {
+        eprintln!("bus-broker: warning: {place}");
+    }
+    Ok(config)
+}
+
+/// Over NNG nobody shows a key, so with keys it must be asked for.
+fn leave_out_nng_defaults(cli: &mut Cli) {
+    cli.publishers
+        .retain(|place| place != DEFAULT_NNG_PUBLISHERS);
+    cli.subscribers
+        .retain(|place| place != DEFAULT_NNG_SUBSCRIBERS);
+}
+
+/// The broker's keys and its clients'.
+fn secured(cli: &Cli) -> anyhow::Result<Option<Secured>> {
+    let (Some(key), Some(clients)) = (&cli.key, &cli.clients) else {
+        return Ok(None);
+    };
+    Ok(Some(Secured {
+        own: KeyPair::read(key).context("--key")?,
+        rights: Rights::open(clients).context("--clients")?,
+        dialled: match &cli.server_key {
+            Some(path) => Some(PublicKey::read(path).context("--server-key")?),
+            None => None,
+        },
+    }))
+}
+
+/// The files of TLS, all three or none.
+fn tls(cli: &Cli) -> Option<Tls> {
+    Some(Tls {
+        certificate: cli.tls_cert.clone()?,
+        key: cli.tls_key.clone()?,
+        authority: cli.tls_ca.clone()?,
+    })
+}
+
+fn configure(cli: Cli) -> anyhow::Result<Config> {
+    let tls = tls(&cli);
+    let security = secured(&cli)?;
+    let handshake = Duration::try_from_secs_f64(cli.handshake).context("--handshake")?;
     let rejects = match &cli.reject_file {
         Some(path) => Some(
             RejectFile::open(path).with_context(|| format!("cannot open {}", path.display()))?,
@@ -73,6 +151,12 @@ fn resolve(cli: Cli) -> anyhow::Result<Config> {
                 .map(Attachment::Bind)
         })?,
         subscriber_queue: cli.subscriber_queue.max(1),
+        max_frame: cli.max_frame.max(1),
+        max_connections: cli.max_connections,
+        max_subscriptions: cli.max_subscriptions,
+        handshake,
+        security,
+        tls,
         listen: ListenConfig {
             api_key: cli.listen_api_key,
             ..ListenConfig::default()

@@ -27,12 +27,17 @@ pub struct Summary {
     pub troubles: BTreeMap<Trouble, u64>,
     /// What its journal did, where it has one.
     pub journal: Option<JournalCounts>,
+    /// Messages that their senders had no right to, by the senders' names.
+    pub refused: BTreeMap<String, u64>,
+    /// What sockets told of, by kind.
+    pub notices: BTreeMap<&'static str, u64>,
 }
 
 /// `received 1000 records in 20 messages, sent 1000, discarded 2 messages (unrecognised 2)`.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let discarded = self.malformed.values().sum::<u64>() + self.tap_overflow;
+        let refused = self.refused.values().sum::<u64>();
+        let discarded = self.malformed.values().sum::<u64>() + self.tap_overflow + refused;
         write!(
             f,
             "received {} records in {} messages, sent {}, discarded {discarded} messages",
@@ -46,11 +51,16 @@ impl fmt::Display for Summary {
         if self.tap_overflow > 0 {
             reasons.push(format!("receiver full {}", self.tap_overflow));
         }
+        let refused = self.refused.iter();
+        reasons.extend(refused.map(|(name, count)| format!("no right: {name} {count}")));
         if !reasons.is_empty() {
             write!(f, " ({})", reasons.join(", "))?;
         }
         for (trouble, count) in &self.troubles {
             write!(f, ", {trouble} {count}")?;
+        }
+        for (notice, count) in &self.notices {
+            write!(f, ", {notice} {count}")?;
         }
         if let Some(journal) = &self.journal {
             write!(f, "; {journal}")?;

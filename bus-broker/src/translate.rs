@@ -22,6 +22,8 @@ pub(crate) enum Translated {
         /// How many records it holds.
         records: u32,
     },
+    /// It may not go on.
+    Refused,
     /// It was foreign, and this is what it says.
     Native {
         /// Goes first: names the broker to whoever hears of this topic for the first time.
@@ -60,16 +62,27 @@ impl Translator {
         }
     }
 
-    /// Reads a message, in `dialect` where that is known, and says how it goes on.
+    /// The id of this sender.
+    pub(crate) fn sender(&self) -> SenderId {
+        self.numbers.sender()
+    }
+
+    /// Reads a message, in `dialect` where that is known, and says how it goes on; `may` says whether
+    /// it does, by its topic and, where it is native, its sender.
     pub(crate) fn translate(
         &mut self,
         frames: &[&[u8]],
         dialect: Option<&Dialect>,
+        may: impl FnOnce(&Topic, Option<SenderId>) -> bool,
     ) -> Result<Translated, Malformed> {
         match dialect::read_in(dialect, frames)? {
-            Reading::Native { header, .. } => Ok(Translated::AsItIs {
-                records: header.count,
+            Reading::Native { topic, header, .. } => Ok(match may(&topic, Some(header.sender)) {
+                true => Translated::AsItIs {
+                    records: header.count,
+                },
+                false => Translated::Refused,
             }),
+            Reading::Foreign { topic, .. } if !may(&topic, None) => Ok(Translated::Refused),
             Reading::Foreign {
                 topic,
                 record,
@@ -156,9 +169,9 @@ mod tests {
     use super::*;
 
     fn translate(translator: &mut Translator, frames: &[&[u8]]) -> NativeMessage {
-        match translator.translate(frames, None).unwrap() {
+        match translator.translate(frames, None, |_, _| true).unwrap() {
             Translated::Native { message, .. } => message,
-            Translated::AsItIs { .. } => panic!("a foreign message passed as it is"),
+            _ => panic!("a foreign message passed as it is"),
         }
     }
 
@@ -200,7 +213,11 @@ mod tests {
             ..Header::new(codec::MSGPACK, SenderId(1))
         }
         .to_bytes();
-        let result = Translator::new("b").translate(&[b"a", &header, b"not msgpack at all"], None);
+        let result = Translator::new("b").translate(
+            &[b"a", &header, b"not msgpack at all"],
+            None,
+            |_, _| true,
+        );
         assert!(matches!(result, Ok(Translated::AsItIs { records: 9 })));
     }
 
@@ -212,8 +229,8 @@ mod tests {
             Ok(Translated::Native { introduction, .. }) => introduction.is_some(),
             _ => false,
         };
-        assert!(introduced(broker.translate(dict, None)));
-        assert!(!introduced(broker.translate(dict, None)));
+        assert!(introduced(broker.translate(dict, None, |_, _| true)));
+        assert!(!introduced(broker.translate(dict, None, |_, _| true)));
         let goodbyes = broker.goodbyes();
         assert!(goodbyes[0].header.flags.is_goodbye());
         assert_eq!(goodbyes[0].header.sequence, 2);

@@ -1,14 +1,16 @@
 //! How a publisher publishes: where to, how much it may hold, and what gives when that is full.
 //!
 //! Every part has a default that suits a worker process on one machine. The environment variable
-//! `LOGBUS_ENDPOINT` (endpoints with commas between) stands in for the default endpoint, and
-//! `LOGBUS_PROGRAM` for the program's name.
+//! `LOGBUS_ENDPOINT` (endpoints with commas between) stands in for the default endpoint,
+//! `LOGBUS_PROGRAM` for the program's name, and `LOGBUS_KEY_FILE` with `LOGBUS_SERVER_KEY_FILE` for the
+//! files with keys.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use logbus_schemas::codec::{self, Codec};
 use logbus_schemas::topic::Topic;
-use logbus_transport::{Endpoint, EndpointError, Error};
+use logbus_transport::{Endpoint, EndpointError, Error, Security};
 
 use crate::durable::Delivery;
 
@@ -57,6 +59,11 @@ pub struct Config {
     /// What is promised of a record that was sent. Durable delivery has an endpoint of its own, in
     /// place of those above.
     pub delivery: Delivery,
+    /// The file with this client's secret key, for a broker whose ZeroMQ endpoints ask for one. None:
+    /// what the environment variable `LOGBUS_KEY_FILE` says.
+    pub key_file: Option<PathBuf>,
+    /// The file with the broker's public key. None: what `LOGBUS_SERVER_KEY_FILE` says.
+    pub server_key_file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -74,6 +81,8 @@ impl Default for Config {
             max_record: 16 << 20,
             program: program_name(),
             delivery: Delivery::default(),
+            key_file: None,
+            server_key_file: None,
         }
     }
 }
@@ -99,6 +108,11 @@ impl Config {
                 .say(&format!("{error}; records wait in memory"));
         }
         config
+    }
+
+    /// How ZeroMQ endpoints are secured, by the files given, else those of the environment.
+    pub(crate) fn security(&self) -> Result<Option<Security>, Error> {
+        Security::from_files(self.key_file.as_deref(), self.server_key_file.as_deref())
     }
 
     /// The endpoints to connect to: those given, else the environment's, else the default.

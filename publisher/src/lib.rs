@@ -18,6 +18,7 @@
 //! what is there, numbers it and sends it. What cannot be sent is counted by reason, and every
 //! subscriber is told. With [`Delivery::Durable`] the same thread sends (`durable/mod.rs`) to a broker
 //! that acknowledges what it has on disk. After a `fork` the child begins anew by itself (`logbus-process`).
+#![forbid(unsafe_code)]
 
 pub mod config;
 mod publisher;

@@ -20,7 +20,7 @@ use logbus_schemas::wire::sequence::{HEARTBEAT_EVERY, Numbering};
 use logbus_schemas::wire::{self, Flags, Header, Identity, SenderId};
 use logbus_transport::{
     Attachment, Endpoint, Error, ErrorKind, Flushed, Frame, Message, Options, Outlet, OutletKind,
-    PollSet, Sent, Waker, WhenFull, open_outlet, wait,
+    PollSet, Security, Sent, Waker, WhenFull, open_outlet, wait,
 };
 
 use crate::config::Config;
@@ -71,9 +71,10 @@ pub(crate) fn spawn(
         endpoint: None,
         source: Box::new(error),
     })?;
+    let security = config.security()?;
     let links = endpoints
         .into_iter()
-        .map(Link::open)
+        .map(|endpoint| Link::open(endpoint, security.clone()))
         .collect::<Result<Vec<_>, _>>()?;
     let sender = Sender::new(config, queue, waker, links);
     start(move || sender.run())
@@ -408,8 +409,9 @@ struct Link {
 }
 
 impl Link {
-    fn open(endpoint: Endpoint) -> Result<Self, Error> {
+    fn open(endpoint: Endpoint, security: Option<Security>) -> Result<Self, Error> {
         let options = Options {
+            security,
             send_queue: SOCKET_QUEUE,
             when_full: WhenFull::Refuse,
             ..Options::default()

@@ -18,6 +18,7 @@
 //! assert_eq!(back, record);
 //! assert_eq!(back.get_message(), "pool is 91% full");
 //! ```
+#![forbid(unsafe_code)]
 
 pub mod value;
 pub mod level;

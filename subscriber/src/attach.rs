@@ -18,6 +18,7 @@ use logbus_transport::{
 
 use crate::config::Entrances;
 use crate::format::visible;
+use crate::keys::Ring;
 
 /// How long something that listens may take to greet.
 const GREETING: Duration = Duration::from_secs(1);
@@ -36,6 +37,7 @@ pub struct Places {
     /// Where the bus listens besides.
     listen: Vec<Entrance>,
     listening: ListenConfig,
+    keys: Ring,
 }
 
 /// How this program is attached to the bus.
@@ -64,6 +66,7 @@ impl Places {
             nng_subscribers: broker::DEFAULT_NNG_SUBSCRIBERS.parse()?,
             listen: entrances.listen.clone(),
             listening: entrances.listening.clone(),
+            keys: entrances.keys.read()?,
         };
         let Ok(base) = std::env::var("LOGBUS_PORT_BASE") else {
             return Ok(places);
@@ -103,9 +106,13 @@ impl Places {
                     continue;
                 }
                 bail!(
-                    "{} is held by something that is no broker; stop it, or name the endpoints \
+                    "{} is held by something that is no broker{}; stop it, or name the endpoints \
                      with --connect or --bind",
-                    self.subscribers
+                    self.subscribers,
+                    match self.keys.dialling {
+                        Some(_) => ", or by one whose keys do not fit",
+                        None => ", or by one that asks for a key (--key and --server-key)",
+                    }
                 );
             }
             if let Some(broker) = self.be_the_bus(tap, say)? {
@@ -136,6 +143,7 @@ impl Places {
     fn join(&self, tap: &Tap) -> Result<Option<(Box<dyn Inlet>, String)>, Error> {
         let options = Options {
             watch_peers: true,
+            security: self.keys.dialling.clone(),
             ..Options::default()
         };
         let place = [Attachment::Connect(self.subscribers.clone())];
@@ -174,7 +182,13 @@ impl Places {
         &self,
         tap: &Tap,
         say: &(impl Fn(&str) + Send + Clone + 'static),
-    ) -> Result<Option<Broker>, Error> {
+    ) -> anyhow::Result<Option<Broker>> {
+        if self.keys.dialling.is_some() && self.keys.listening.is_none() {
+            bail!(
+                "nothing listens at {}, and with a key but without --clients this can be no bus",
+                self.subscribers
+            );
+        }
         let mut publishers: Vec<Entrance> = [&self.publishers, &self.nng_publishers]
             .map(|endpoint| Attachment::Bind(endpoint.clone()).into())
             .into();
@@ -182,6 +196,11 @@ impl Places {
             Attachment::Bind(self.subscribers.clone()),
             Attachment::Bind(self.nng_subscribers.clone()),
         ];
+        if self.keys.listening.is_some() {
+            // Over NNG nobody shows a key.
+            publishers.truncate(1);
+            subscribers.truncate(1);
+        }
         loop {
             let config = broker::Config {
                 publishers: [publishers.as_slice(), &self.listen].concat(),
@@ -190,8 +209,10 @@ impl Places {
                 listen: self.listening.clone(),
                 program: "logsub".to_owned(),
                 say: Box::new(say.clone()),
+                security: self.keys.listening.clone(),
                 ..broker::Config::default()
             };
+            self.keys.check(&config, say)?;
             let taken = match Broker::start(config) {
                 Ok(broker) => return Ok(Some(broker)),
                 Err(Error {
@@ -199,7 +220,7 @@ impl Places {
                     endpoint: Some(taken),
                     ..
                 }) if !self.is_listened_besides(&taken) => taken,
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             if taken == self.subscribers {
                 return Ok(None);

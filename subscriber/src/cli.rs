@@ -32,7 +32,7 @@ Examples:
   logsub --tui                        with keys; ? shows them
   logsub --connect tcp://web1:5557 --connect nng+tcp://web2:13233
   logsub --listen seq+http://127.0.0.1:5341
-  logsub --bind tcp://*:5556 --no-console --file all.log --stats
+  logsub --bind tcp://127.0.0.1:5556 --no-console --file all.log --stats
   logsub --file all.log --rotate-size 10MiB --keep 5 --seq http://127.0.0.1:5341
   logsub --config logging.yaml        the handlers and loggers of a Python logging configuration
   logsub check-config logging.yaml    everything that is wrong with it, with line and column
@@ -171,6 +171,49 @@ pub struct Cli {
     )]
     #[arg(help_heading = "Bus")]
     pub connect: Vec<String>,
+
+    /// The file with this program's secret key, for a bus whose clients have keys
+    ///
+    /// bus-broker keygen makes one, and docs/security.md tells the rest. Without this flag the
+    /// environment variable LOGBUS_KEY_FILE counts.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOGSUB_KEY",
+        hide_env_values = true,
+        help_heading = "Bus"
+    )]
+    pub key: Option<PathBuf>,
+
+    /// The file with the public key of the bus; without this flag LOGBUS_SERVER_KEY_FILE counts
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOGSUB_SERVER_KEY",
+        hide_env_values = true,
+        help_heading = "Bus"
+    )]
+    pub server_key: Option<PathBuf>,
+
+    /// Where this is the bus, serve only the clients that have a file in this directory
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LOGSUB_CLIENTS",
+        hide_env_values = true,
+        help_heading = "Bus"
+    )]
+    pub clients: Option<PathBuf>,
+
+    /// Listen also where everybody who can connect is served, and nothing is encrypted
+    #[arg(
+        long,
+        env = "LOGSUB_INSECURE",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Bus"
+    )]
+    pub insecure: bool,
 
     /// Bytes of the largest message that is read, as 500KiB; 16MiB when not given
     #[arg(

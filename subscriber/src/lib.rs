@@ -6,10 +6,12 @@
 //! its level and filters, `format/` renders them and `handler/` writes them. Between the steps are
 //! bounded queues, so that a slow handler never holds up the receiver; what does not fit is
 //! counted and told.
+#![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod manual;
 pub mod config;
+pub mod keys;
 pub mod attach;
 pub mod receive;
 pub mod item;

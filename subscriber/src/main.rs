@@ -1,4 +1,5 @@
 //! `logsub`: parse, resolve, build, run, report. The map of the program.
+#![forbid(unsafe_code)]
 
 use std::io::{self, Write};
 use std::process::ExitCode;

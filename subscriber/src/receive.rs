@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use logbus_broker::{Broker, Entrance, Tap};
 use logbus_schemas::dialect;
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
-    Attachment, Endpoint, Error, Inlet, InletKind, Options, PeerEvent, PollSet, Waker, open_inlet,
-    wait,
+    Attachment, Endpoint, Error, Inlet, InletKind, Options, PeerEvent, PollSet, Security, Waker,
+    open_inlet, wait,
 };
 
 use crate::attach::{Attached, Places};
@@ -107,22 +107,33 @@ where
         say(&describe(&attached));
         return Ok(Source::Bus(Box::new((places, attached))));
     }
-    if entrances.listen.is_empty() && entrances.own.iter().all(Entrance::is_plain) {
-        let own = entrances
-            .own
-            .iter()
-            .map(|entrance| entrance.attachment.clone());
-        return Ok(Source::Inlets(open_each(own.collect(), tap, say)?));
-    }
-    let broker = Broker::start(logbus_broker::Config {
+    let keys = entrances.keys.read()?;
+    let config = logbus_broker::Config {
         publishers: [entrances.own.as_slice(), &entrances.listen].concat(),
         subscribers: Vec::new(),
         taps: vec![tap.clone()],
         listen: entrances.listening.clone(),
         program: "logsub".to_owned(),
         say: Box::new(say.clone()),
+        security: keys.listening.clone(),
         ..logbus_broker::Config::default()
-    })?;
+    };
+    keys.check(&config, say)?;
+    let is_plain = entrances.listen.is_empty() && entrances.own.iter().all(Entrance::is_plain);
+    // Rights are the broker's business.
+    let has_clients = keys.listening.is_some() && entrances.own.iter().any(Entrance::is_bound);
+    if is_plain && !has_clients {
+        let own = entrances
+            .own
+            .iter()
+            .map(|entrance| entrance.attachment.clone());
+        let inlets = open_each(own.collect(), tap, keys.dialling.as_ref(), say)?;
+        return Ok(Source::Inlets(inlets));
+    }
+    if keys.dialling.is_some() && keys.listening.is_none() {
+        bail!("entrances with pull+ or a dialect, and listeners, need --clients beside a key");
+    }
+    let broker = Broker::start(config)?;
     say(&format!("receiving at {}", list(broker.publishers())));
     Ok(Source::Broker(broker))
 }
@@ -151,16 +162,19 @@ fn describe(attached: &Attached) -> String {
 fn open_each(
     mut left: Vec<Attachment>,
     tap: &Tap,
+    dialling: Option<&Security>,
     say: &impl Fn(&str),
 ) -> Result<Vec<Named>, Error> {
     let mut opened = Vec::new();
     while let Some(first) = left.first().cloned() {
-        let (same, other): (Vec<_>, Vec<_>) = left
-            .into_iter()
-            .partition(|a| a.endpoint().same_transport(first.endpoint()));
-        let is_dialling = same.iter().any(|a| matches!(a, Attachment::Connect(_)));
+        let (same, other): (Vec<_>, Vec<_>) = left.into_iter().partition(|a| {
+            let is_same_side = dials(a) == dials(&first);
+            a.endpoint().same_transport(first.endpoint()) && (dialling.is_none() || is_same_side)
+        });
+        let is_dialling = same.iter().any(dials);
         let options = Options {
             watch_peers: is_dialling,
+            security: dialling.filter(|_| is_dialling).cloned(),
             ..Options::default()
         };
         let mut inlet = open_inlet(InletKind::Subscribe, &same, &options)?;
@@ -179,6 +193,10 @@ fn open_each(
         left = other;
     }
     Ok(opened)
+}
+
+fn dials(attachment: &Attachment) -> bool {
+    matches!(attachment, Attachment::Connect(_))
 }
 
 struct Worker<S> {
@@ -287,6 +305,7 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
                 let what = match event {
                     PeerEvent::Connected => "connected to",
                     PeerEvent::Disconnected => "dialling again after losing",
+                    PeerEvent::Refused => "keys do not fit at",
                 };
                 if named.is_dialling {
                     (self.say)(&format!("{what} {}", named.name));

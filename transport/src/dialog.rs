@@ -44,7 +44,7 @@ pub struct Caller {
 impl Caller {
     /// A caller that dials there.
     pub fn open(endpoint: &Endpoint, options: &Options) -> Result<Self, Error> {
-        let mut opened = Opened::new(SocketType::DEALER, options)?;
+        let mut opened = Opened::new(SocketType::DEALER, false, options)?;
         let monitor = monitor(&opened)?;
         opened.attach(&[Attachment::Connect(endpoint.clone())])?;
         Ok(Self {
@@ -99,7 +99,7 @@ pub struct Switchboard {
 impl Switchboard {
     /// A switchboard that listens there.
     pub fn open(endpoints: &[Endpoint], options: &Options) -> Result<Self, Error> {
-        let mut opened = Opened::new(SocketType::ROUTER, options)?;
+        let mut opened = Opened::new(SocketType::ROUTER, true, options)?;
         // Without it what is sent to nobody is silently dropped.
         opened.socket.set_router_mandatory(true).map_err(broken)?;
         let endpoints = endpoints.iter().cloned();
@@ -110,7 +110,7 @@ impl Switchboard {
 
     /// The next message and who sent it, or `None` when there is none just now.
     pub fn receive(&mut self) -> Result<Option<(Peer, Message)>, Error> {
-        let Some(message) = receive(&self.opened.socket)? else {
+        let Some(message) = self.opened.receive()? else {
             return Ok(None);
         };
         let mut frames = message.into_frames();
@@ -119,7 +119,8 @@ impl Switchboard {
         Ok(identity.map(|identity| (Peer(identity), frames.collect())))
     }
 
-    /// Sends to one peer, or gives the message back.
+    /// Sends to one peer, or gives the message back. That a busy peer is gone shows once everything
+    /// that it said was received.
     pub fn send(&mut self, peer: &Peer, message: Message) -> Result<Told, Error> {
         let identity = std::iter::once(Frame::from(&*peer.0));
         let message = identity.chain(message.into_frames()).collect();
@@ -139,6 +140,7 @@ impl Switchboard {
     /// is not announced.
     pub fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
         set.add_zmq(&self.opened.socket, POLLIN);
+        self.opened.poll_door(set);
     }
 
     /// Sends what was taken and closes, within `linger`.
@@ -229,7 +231,11 @@ mod tests {
         assert_eq!(refused.frames().len(), 2, "it is given back as it was");
         let _flushed = caller.close(Duration::ZERO);
         until(
-            || matches!(board.send(&peer, message("z")).unwrap(), Told::Gone).then_some(()),
+            || {
+                // What has no room stays so until the end of what the peer said was read.
+                assert!(board.receive().unwrap().is_none());
+                matches!(board.send(&peer, message("z")).unwrap(), Told::Gone).then_some(())
+            },
             &pause,
         );
     }

@@ -4,6 +4,7 @@
 //! tcp://127.0.0.1:5556     ZeroMQ over TCP; * for every interface, [::1] for IPv6, port 0 for any
 //! ipc:///run/logbus.sock   ZeroMQ over a Unix socket
 //! nng+tcp://127.0.0.1:13232, nng+ipc:///run/logbus-nng.sock    the same over NNG
+//! nng+tls+tcp://127.0.0.1:13234    NNG over TLS
 //! ```
 //!
 //! A text becomes an [`Endpoint`] here and nowhere else; after that nobody checks again.
@@ -57,6 +58,27 @@ impl Endpoint {
         }
     }
 
+    /// Whether [`crate::Security`] counts there: it is ZeroMQ.
+    pub fn can_use_curve(&self) -> bool {
+        matches!(self.scheme, "tcp" | "ipc")
+    }
+
+    /// Whether it is NNG over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.scheme == "nng+tls+tcp"
+    }
+
+    /// Whether only this machine reaches it. A name counts as another machine's, but for
+    /// `localhost`; a path is this machine's.
+    pub fn is_local(&self) -> bool {
+        let Some((host, _)) = self.address.rsplit_once(':').filter(|_| self.is_tcp()) else {
+            return true;
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let address = host.parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     /// The host and the port, where there are some.
     pub(crate) fn host_and_port(&self) -> Option<(&str, u16)> {
         let (host, _) = self.address.rsplit_once(':')?;
@@ -98,7 +120,7 @@ impl fmt::Display for EndpointError {
         write!(
             f,
             "{:?} is no endpoint: {}; write tcp://HOST:PORT or ipc://PATH for ZeroMQ, \
-             nng+tcp://HOST:PORT or nng+ipc://PATH for NNG",
+             nng+tcp://HOST:PORT, nng+tls+tcp://HOST:PORT or nng+ipc://PATH for NNG",
             self.text, self.problem
         )
     }
@@ -185,6 +207,7 @@ mod tests {
             "ipc:///run/logbus.sock",
             "nng+tcp://localhost:13232",
             "nng+ipc:///tmp/x",
+            "nng+tls+tcp://localhost:13234",
         ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
@@ -217,6 +240,27 @@ mod tests {
             parse("tcp://[::1]:5").with_port(7).to_string(),
             "tcp://[::1]:7"
         );
+    }
+
+    #[test]
+    fn what_other_machines_reach_is_told_from_what_they_do_not() {
+        let parse = |text: &str| text.parse::<Endpoint>().unwrap();
+        for text in [
+            "tcp://127.0.0.2:1",
+            "tcp://[::1]:1",
+            "tcp://localhost:1",
+            "ipc:///x",
+        ] {
+            assert!(parse(text).is_local(), "{text}");
+        }
+        for text in [
+            "tcp://*:1",
+            "tcp://0.0.0.0:1",
+            "tcp://[::]:1",
+            "tcp://eth0:1",
+        ] {
+            assert!(!parse(text).is_local(), "{text}");
+        }
     }
 
     proptest! {

@@ -6,6 +6,9 @@
 //! [`Outlet`], to which they are sent. Both never wait. A thread that owns sockets waits in one
 //! place, [`wait()`], on all of them and on a [`Waker`] by which other threads can call it.
 //!
+//! A ZeroMQ socket that is secured ([`Security`]) lets in whom its [`Gate`] admits, gives each
+//! subscriber what the gate grants, and says of each message who sent it ([`Message::user`]).
+//!
 //! Where both sides talk, a [`Caller`] (DEALER) connects to a [`Switchboard`] (ROUTER).
 //!
 //! A ZeroMQ message is some frames, an NNG message one: [`Outlet::multipart`] says which, and
@@ -13,22 +16,38 @@
 
 mod endpoint;
 mod message;
+mod notices;
 mod socket;
 mod wait;
+mod curve;
+mod keyfile;
+mod tls;
 mod zmq;
+mod unix;
+mod door;
+mod zap;
+mod grants;
 mod dialog;
 mod nng;
+mod nng_tls;
 mod sp;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod secured;
 
+pub use curve::{Gate, KEY_TEXT, KeyError, KeyPair, PublicKey, Security};
 pub use dialog::{Caller, Peer, Switchboard, Told};
 pub use endpoint::{Endpoint, EndpointError};
+pub use keyfile::KeyFileError;
 pub use message::{Frame, Message};
+pub use notices::Notices;
 pub use socket::{
     Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
     PeerEvent, Sent, SubscriptionEvent, WhenFull, has_encryption, open_inlet, open_outlet,
 };
+pub use tls::Tls;
 pub use wait::{PollSet, Waker, wait};
+pub use zap::User;

@@ -5,8 +5,11 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::os::fd::RawFd;
 
 use smallvec::SmallVec;
+
+use crate::zap::User;
 
 /// One frame.
 pub struct Frame(Bytes);
@@ -24,6 +27,24 @@ impl Frame {
 
     pub(crate) fn from_nng(message: ::nng::Message) -> Self {
         Self(Bytes::Nng(message))
+    }
+
+    /// The user id that was given to the connection it came in by, at a secured ZeroMQ socket.
+    pub(crate) fn user_id(&mut self) -> Option<&str> {
+        self.property("User-Id")
+    }
+
+    /// The descriptor of the connection it came in by. It may be another's by now.
+    pub(crate) fn descriptor(&mut self) -> Option<RawFd> {
+        // What zmq_msg_get(3) reads for ZMQ_SRCFD.
+        self.property("__fd")?.parse().ok()
+    }
+
+    fn property(&mut self, name: &str) -> Option<&str> {
+        match &mut self.0 {
+            Bytes::Zmq(message) => message.gets(name),
+            Bytes::Nng(_) | Bytes::Owned(_) => None,
+        }
     }
 
     pub(crate) fn into_zmq(self) -> ::zmq::Message {
@@ -96,6 +117,15 @@ impl Message {
     /// The frames, in order.
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// Who sent it, where it came in at a secured socket.
+    pub fn user(&mut self) -> Option<User> {
+        User::parse(self.first_mut()?.user_id()?)
+    }
+
+    pub(crate) fn first_mut(&mut self) -> Option<&mut Frame> {
+        self.frames.first_mut()
     }
 
     /// The frames themselves.

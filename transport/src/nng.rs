@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ::nng::options::protocol::pubsub::{Subscribe, Unsubscribe};
+use ::nng::options::transport::ipc::Permissions;
 use ::nng::options::transport::tcp::BoundPort;
 use ::nng::options::{
     Options as _, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvFd, RecvMaxSize,
@@ -25,15 +26,17 @@ use ::nng::{DialerBuilder, ListenerBuilder, PipeEvent, Protocol, Socket};
 
 use crate::endpoint::Endpoint;
 use crate::message::{Frame, Message};
+use crate::nng_tls;
 use crate::socket::{
     Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
     PeerEvent, Sent, SubscriptionEvent, Transport, WhenFull,
 };
 use crate::sp::SpOutlet;
+use crate::tls::Tls;
 use crate::wait::{PollSet, Waker, wait};
 
 pub(crate) const TRANSPORT: Transport = Transport {
-    schemes: &["nng+tcp", "nng+ipc"],
+    schemes: &["nng+tcp", "nng+ipc", "nng+tls+tcp"],
     inlet: |kind, attachments, options| Ok(Box::new(NngInlet::open(kind, attachments, options)?)),
     outlet: open_outlet,
 };
@@ -50,7 +53,7 @@ fn open_outlet(
         .iter()
         .all(|a| matches!(a, Attachment::Connect(_)));
     if kind == OutletKind::Publish && only_connects {
-        return Ok(Box::new(SpOutlet::open(attachments, options)));
+        return Ok(Box::new(SpOutlet::open(attachments, options)?));
     }
     Ok(Box::new(NngOutlet::open(kind, attachments, options)?))
 }
@@ -124,6 +127,14 @@ fn listen(socket: &Socket, endpoint: &Endpoint, options: &Options) -> Result<End
     builder
         .set_opt::<RecvMaxSize>(options.max_frame)
         .map_err(at)?;
+    if !endpoint.is_tcp() {
+        // NNG sets it between binding and listening, when nobody can connect yet.
+        builder.set_opt::<Permissions>(0o600).map_err(at)?;
+    }
+    if endpoint.is_tls() {
+        let tls = Tls::or_environment(options.tls.as_ref(), endpoint)?;
+        nng_tls::listen(builder.nng_listener(), &tls, endpoint)?;
+    }
     let listener = builder.start().map_err(|(_, error)| at(error))?;
     match endpoint.port() {
         Some(0) => Ok(endpoint.with_port(listener.get_opt::<BoundPort>().map_err(at)?)),
@@ -143,6 +154,10 @@ fn dial(socket: &Socket, endpoint: &Endpoint, options: &Options) -> Result<Endpo
     builder
         .set_opt::<ReconnectMaxTime>(Some(options.reconnect_max))
         .map_err(at)?;
+    if endpoint.is_tls() {
+        let tls = Tls::or_environment(options.tls.as_ref(), endpoint)?;
+        nng_tls::dial(builder.nng_dialer(), &tls, endpoint)?;
+    }
     builder.start(true).map_err(|(_, error)| at(error))?;
     Ok(endpoint.clone())
 }

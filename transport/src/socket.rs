@@ -7,8 +7,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::curve::Security;
 use crate::endpoint::Endpoint;
 use crate::message::Message;
+use crate::notices::Notices;
+use crate::tls::Tls;
 use crate::wait::PollSet;
 
 /// Which socket an inlet is.
@@ -83,6 +86,18 @@ pub struct Options {
     pub watch_peers: bool,
     /// How often a ZeroMQ connection is tried, so that one whose other side is gone breaks.
     pub heartbeat: Option<Duration>,
+    /// How long a ZeroMQ peer may take to come in before it is cut.
+    pub handshake: Duration,
+    /// Connections that a listening ZeroMQ socket has at once; one more is cut.
+    pub max_connections: usize,
+    /// Subscriptions of one connection at a secured socket; who asks for more is cut.
+    pub max_subscriptions: usize,
+    /// How a ZeroMQ socket is secured; not at all when `None`.
+    pub security: Option<Security>,
+    /// How an NNG socket over TLS is secured.
+    pub tls: Option<Tls>,
+    /// Where a listening socket puts down what an operator should know.
+    pub notices: Notices,
 }
 
 impl Default for Options {
@@ -96,7 +111,13 @@ impl Default for Options {
             when_full: WhenFull::Drop,
             welcome: None,
             watch_peers: false,
-            heartbeat: None,
+            heartbeat: Some(Duration::from_secs(5)),
+            handshake: Duration::from_secs(10),
+            max_connections: 1000,
+            max_subscriptions: 1000,
+            security: None,
+            tls: None,
+            notices: Notices::default(),
         }
     }
 }
@@ -139,6 +160,8 @@ pub enum PeerEvent {
     Connected,
     /// A connection broke.
     Disconnected,
+    /// The other side would not have this one, or this one not the other: the keys do not fit.
+    Refused,
 }
 
 /// What `close` achieved.
@@ -176,6 +199,11 @@ pub trait Outlet: Send {
     fn multipart(&self) -> bool;
     /// Changes what happens when a subscriber's queue is full.
     fn set_when_full(&mut self, when_full: WhenFull) -> Result<(), Error>;
+    /// The gate of a secured socket may decide otherwise now: whoever has subscriptions by what it
+    /// decided before is cut, and comes again.
+    fn reconsider(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
     /// Whether all that was taken is known to have gone to the operating system; `None` where the
     /// socket cannot tell before it is closed (ZeroMQ).
     fn is_flushed(&mut self) -> Option<bool>;

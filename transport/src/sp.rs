@@ -13,13 +13,18 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::socket::{
     Attachment, Error, Flushed, Options, Outlet, Sent, SubscriptionEvent, WhenFull,
 };
+use crate::tls::Tls;
 use crate::wait::{PollSet, wait};
 
 /// The greeting of a PUB socket (protocol 0x20) and that of the SUB socket (0x21) it must meet.
@@ -39,18 +44,18 @@ pub(crate) struct SpOutlet {
 }
 
 impl SpOutlet {
-    pub(crate) fn open(attachments: &[Attachment], options: &Options) -> Self {
+    pub(crate) fn open(attachments: &[Attachment], options: &Options) -> Result<Self, Error> {
         let endpoints: Vec<Endpoint> = attachments.iter().map(|a| a.endpoint().clone()).collect();
         let links = endpoints
             .iter()
             .map(|endpoint| Link::new(endpoint, options))
-            .collect();
-        Self {
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
             links,
             endpoints,
             when_full: options.when_full,
             was_listened: false,
-        }
+        })
     }
 
     fn drive(&mut self) {
@@ -103,7 +108,7 @@ impl Outlet for SpOutlet {
 
     fn is_flushed(&mut self) -> Option<bool> {
         self.drive();
-        Some(self.links.iter().all(|link| link.queue.is_empty()))
+        Some(self.links.iter().all(|link| !link.has_to_write()))
     }
 
     fn endpoints(&self) -> &[Endpoint] {
@@ -114,7 +119,7 @@ impl Outlet for SpOutlet {
         for link in &self.links {
             match &link.connection {
                 Some(up) => {
-                    set.add_fd(up.stream.as_raw_fd(), !link.queue.is_empty());
+                    set.add_fd(up.stream.as_raw_fd(), link.has_to_write());
                     if !up.is_greeted() {
                         set.wake_by(up.greet_by);
                     }
@@ -150,6 +155,7 @@ struct Link {
     dial_at: Instant,
     pause: Duration,
     pauses: (Duration, Duration),
+    tls: Option<Arc<ClientConfig>>,
 }
 
 struct Connection {
@@ -166,8 +172,16 @@ impl Connection {
 }
 
 impl Link {
-    fn new(endpoint: &Endpoint, options: &Options) -> Self {
-        Self {
+    fn new(endpoint: &Endpoint, options: &Options) -> Result<Self, Error> {
+        let tls = match endpoint.is_tls() {
+            true => {
+                let files = Tls::or_environment(options.tls.as_ref(), endpoint)?;
+                Some(files.client(endpoint)?)
+            }
+            false => None,
+        };
+        Ok(Self {
+            tls,
             endpoint: endpoint.clone(),
             connection: None,
             queue: VecDeque::new(),
@@ -176,7 +190,13 @@ impl Link {
             dial_at: Instant::now(),
             pause: options.reconnect_min,
             pauses: (options.reconnect_min, options.reconnect_max),
-        }
+        })
+    }
+
+    /// Whether bytes wait that the operating system has not taken yet.
+    fn has_to_write(&self) -> bool {
+        let holds = |up: &Connection| up.stream.holds_bytes();
+        !self.queue.is_empty() || self.connection.as_ref().is_some_and(holds)
     }
 
     fn is_up(&self) -> bool {
@@ -202,7 +222,7 @@ impl Link {
     /// Does whatever can be done without waiting: dial, greet, write.
     fn drive(&mut self) {
         if self.connection.is_none() && self.dial_at <= Instant::now() {
-            match Stream::dial(&self.endpoint) {
+            match Stream::dial(&self.endpoint, self.tls.as_ref()) {
                 Ok(stream) => self.connection = Some(stream),
                 Err(_) => return self.hang_up(),
             }
@@ -272,7 +292,10 @@ impl Link {
                 self.written = 0;
             }
         }
-        Ok(())
+        match connection.stream.flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -281,19 +304,25 @@ impl Link {
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Stream {
-    fn dial(endpoint: &Endpoint) -> io::Result<Connection> {
-        let mut stream = match endpoint.host_and_port() {
-            Some(host_and_port) if endpoint.is_tcp() => Self::Tcp(dial_tcp(host_and_port)?),
+    fn dial(endpoint: &Endpoint, tls: Option<&Arc<ClientConfig>>) -> io::Result<Connection> {
+        let mut stream = match (endpoint.host_and_port(), tls) {
+            (Some(place), Some(tls)) => Self::Tls(Box::new(dial_tls(place, tls)?)),
+            (Some(place), None) => Self::Tcp(dial_tcp(place)?),
             _ => Self::Unix(UnixStream::connect(endpoint.address())?),
         };
-        // Eight bytes always fit the empty buffer of a new socket.
-        stream.write_all(&GREETING)?;
+        // Eight bytes always fit the empty buffer of a new socket, or of TLS.
+        match &mut stream {
+            Self::Tls(tls) => tls.conn.writer().write_all(&GREETING)?,
+            plain => plain.write_all(&GREETING)?,
+        }
         match &stream {
             Self::Tcp(tcp) => tcp.set_nonblocking(true)?,
             Self::Unix(unix) => unix.set_nonblocking(true)?,
+            Self::Tls(tls) => tls.sock.set_nonblocking(true)?,
         }
         Ok(Connection {
             stream,
@@ -301,6 +330,15 @@ impl Stream {
             greet_by: Instant::now() + GREET,
         })
     }
+}
+
+fn dial_tls(
+    (host, port): (&str, u16),
+    tls: &Arc<ClientConfig>,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let connection = ClientConnection::new(tls.clone(), name).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(connection, dial_tcp((host, port))?))
 }
 
 fn dial_tcp((host, port): (&str, u16)) -> io::Result<TcpStream> {
@@ -318,11 +356,22 @@ fn dial_tcp((host, port): (&str, u16)) -> io::Result<TcpStream> {
     Err(last)
 }
 
+impl Stream {
+    /// Whether it took bytes that it has not handed on.
+    fn holds_bytes(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            Self::Tls(stream) => stream.conn.wants_write(),
+        }
+    }
+}
+
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
         match self {
             Self::Tcp(stream) => stream.as_raw_fd(),
             Self::Unix(stream) => stream.as_raw_fd(),
+            Self::Tls(stream) => stream.sock.as_raw_fd(),
         }
     }
 }
@@ -332,6 +381,7 @@ impl Read for Stream {
         match self {
             Self::Tcp(stream) => stream.read(bytes),
             Self::Unix(stream) => stream.read(bytes),
+            Self::Tls(stream) => stream.read(bytes),
         }
     }
 }
@@ -341,10 +391,14 @@ impl Write for Stream {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            Self::Tls(stream) => stream.flush(),
+        }
     }
 }

@@ -5,22 +5,28 @@
 //! plain PUB drops silently what it sends before a subscription has come.
 #![allow(
     unsafe_code,
-    reason = "bind, connect and two options that the zmq crate lacks or panics in"
+    reason = "bind, connect and some options that the zmq crate lacks or panics in"
 )]
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::IntoRawFd;
 use std::time::{Duration, Instant};
 
 use ::zmq::{Context, DONTWAIT, POLLIN, SNDMORE, Socket, SocketType};
 
+use crate::curve::{Security, secure};
+use crate::door::Door;
 use crate::endpoint::Endpoint;
+use crate::grants::Grants;
 use crate::message::{Frame, Message};
 use crate::socket::{
     Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
     PeerEvent, Sent, SubscriptionEvent, Transport, WhenFull,
 };
+use crate::unix::OwnPath;
 use crate::wait::PollSet;
+use crate::zap::Zap;
 
 pub(crate) const TRANSPORT: Transport = Transport {
     schemes: &["tcp", "ipc"],
@@ -28,24 +34,55 @@ pub(crate) const TRANSPORT: Transport = Transport {
     outlet: |kind, attachments, options| Ok(Box::new(ZmqOutlet::open(kind, attachments, options)?)),
 };
 
+/// Messages that are received between two looks at the door, where they come without a pause.
+const DOOR_EVERY: u32 = 64;
+
 /// A socket in its context, with the endpoints as they really are.
 pub(crate) struct Opened {
     // Fields drop in this order: a context waits for its sockets.
     pub(crate) socket: Socket,
+    /// Of a socket that listens.
+    pub(crate) door: Option<Door>,
     context: Context,
+    paths: Vec<OwnPath>,
     pub(crate) endpoints: Vec<Endpoint>,
+    since_door: u32,
 }
 
 impl Opened {
-    pub(crate) fn new(kind: SocketType, options: &Options) -> Result<Self, Error> {
+    /// `is_listening`: there will be a [`Door`].
+    pub(crate) fn new(
+        kind: SocketType,
+        is_listening: bool,
+        options: &Options,
+    ) -> Result<Self, Error> {
         let context = Context::new();
-        let socket = context.socket(kind).map_err(broken)?;
+        let mut socket = context.socket(kind).map_err(broken)?;
         set_options(&socket, options).map_err(broken)?;
-        Ok(Self {
+        if let Some(security) = &options.security {
+            secure(&mut socket, security)?;
+        }
+        let mut opened = Self {
             socket,
+            door: None,
             context,
+            paths: Vec::new(),
             endpoints: Vec::new(),
-        })
+            since_door: 0,
+        };
+        let notices = options.notices.clone();
+        let zap = match &options.security {
+            Some(Security::Server { gate, .. }) => {
+                Some(Zap::open(&opened.context, gate.clone(), notices.clone())?)
+            }
+            _ => None,
+        };
+        // A socket has one monitor only.
+        if zap.is_some() || (is_listening && !options.watch_peers) {
+            let monitor = monitor(&opened)?;
+            opened.door = Some(Door::new(monitor, zap, options.max_connections, notices));
+        }
+        Ok(opened)
     }
 
     pub(crate) fn attach(&mut self, attachments: &[Attachment]) -> Result<(), Error> {
@@ -55,18 +92,48 @@ impl Opened {
                 self.socket.set_ipv6(true).map_err(broken)?;
             }
             let real = match attachment {
+                Attachment::Bind(_) if !endpoint.is_tcp() => {
+                    self.paths.push(bind_path(&mut self.socket, endpoint)?);
+                    endpoint.clone()
+                }
                 Attachment::Bind(_) => bind(&mut self.socket, endpoint)?,
                 Attachment::Connect(_) => connect(&mut self.socket, endpoint)?,
             };
+            if let (Attachment::Bind(_), Some(door)) = (attachment, &mut self.door) {
+                door.add(&real);
+            }
             self.endpoints.push(real);
         }
         Ok(())
     }
 
+    /// The next message, and now and then what happens at the door.
+    pub(crate) fn receive(&mut self) -> Result<Option<Message>, Error> {
+        let message = receive(&self.socket)?;
+        self.since_door += 1;
+        if (message.is_none() || self.since_door >= DOOR_EVERY)
+            && let Some(door) = &mut self.door
+        {
+            self.since_door = 0;
+            door.serve()?;
+        }
+        Ok(message)
+    }
+
+    pub(crate) fn poll_door<'a>(&'a self, set: &mut PollSet<'a>) {
+        if let Some(door) = &self.door {
+            door.poll(set);
+        }
+    }
+
     /// Sends what was taken and closes, within `linger`.
     pub(crate) fn close(self, linger: Duration) -> Flushed {
         let Opened {
-            socket, context, ..
+            socket,
+            door,
+            context,
+            paths,
+            ..
         } = self;
         let deadline = Instant::now() + linger;
         // libzmq says only when it is done, not whether it was done in time; so it gets a little
@@ -76,7 +143,9 @@ impl Opened {
             return Flushed::TimedOut;
         }
         drop(socket);
+        drop(door);
         drop(context);
+        drop(paths);
         if Instant::now() < deadline {
             Flushed::Complete
         } else {
@@ -94,6 +163,7 @@ fn set_options(socket: &Socket, options: &Options) -> ::zmq::Result<()> {
     socket.set_maxmsgsize(i64::try_from(options.max_frame).unwrap_or(i64::MAX))?;
     socket.set_reconnect_ivl(millis(options.reconnect_min))?;
     socket.set_reconnect_ivl_max(millis(options.reconnect_max))?;
+    socket.set_handshake_ivl(millis(options.handshake))?;
     if let Some(every) = options.heartbeat {
         // A peer that does not answer for three of them is taken to be gone, at both ends.
         socket.set_heartbeat_ivl(millis(every))?;
@@ -120,6 +190,23 @@ fn bind(socket: &mut Socket, endpoint: &Endpoint) -> Result<Endpoint, Error> {
         .rsplit_once(':')
         .and_then(|(_, port)| port.parse().ok());
     Ok(port.map_or_else(|| endpoint.clone(), |port| endpoint.with_port(port)))
+}
+
+/// Listens at a path that only this user can connect to.
+fn bind_path(socket: &mut Socket, endpoint: &Endpoint) -> Result<OwnPath, Error> {
+    const ZMQ_USE_FD: u32 = 89;
+    let unusable = |source: io::Error| Error {
+        kind: ErrorKind::Unusable,
+        endpoint: Some(endpoint.clone()),
+        source: Box::new(source),
+    };
+    let (path, listener) = OwnPath::listen(endpoint.address()).map_err(unusable)?;
+    // libzmq closes it with the socket, or not at all where binding fails.
+    let descriptor = listener.into_raw_fd();
+    set_raw(socket, ZMQ_USE_FD, &descriptor.to_ne_bytes())?;
+    let bound = bind(socket, endpoint);
+    set_raw(socket, ZMQ_USE_FD, &(-1i32).to_ne_bytes())?;
+    bound.map(|_| path)
 }
 
 fn connect(socket: &mut Socket, endpoint: &Endpoint) -> Result<Endpoint, Error> {
@@ -172,7 +259,7 @@ pub(crate) fn broken(error: ::zmq::Error) -> Error {
 }
 
 /// Sets an option that the crate has no method for.
-fn set_raw(socket: &mut Socket, option: u32, value: &[u8]) -> Result<(), Error> {
+pub(crate) fn set_raw(socket: &mut Socket, option: u32, value: &[u8]) -> Result<(), Error> {
     // SAFETY: the socket is open, and libzmq copies the value of that length.
     let result = unsafe {
         zmq_sys::zmq_setsockopt(
@@ -229,8 +316,9 @@ impl ZmqInlet {
             InletKind::Forward => SocketType::XSUB,
             InletKind::Pull => SocketType::PULL,
         };
-        let mut opened = Opened::new(socket_type, options)?;
-        let monitor = if options.watch_peers {
+        let is_listening = has_bind(attachments);
+        let mut opened = Opened::new(socket_type, is_listening, options)?;
+        let monitor = if options.watch_peers && opened.door.is_none() {
             Some(monitor(&opened)?)
         } else {
             None
@@ -258,33 +346,55 @@ impl ZmqInlet {
     }
 }
 
+fn has_bind(attachments: &[Attachment]) -> bool {
+    attachments.iter().any(|a| matches!(a, Attachment::Bind(_)))
+}
+
 /// A socket that hears of connections that stand and connections that break.
 pub(crate) fn monitor(opened: &Opened) -> Result<Socket, Error> {
     const NAME: &str = "inproc://monitor";
-    let events = zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED | zmq_sys::ZMQ_EVENT_DISCONNECTED;
+    let events = zmq_sys::ZMQ_EVENT_ACCEPTED
+        | zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED
+        | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+        | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+        | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+        | zmq_sys::ZMQ_EVENT_DISCONNECTED;
     opened.socket.monitor(NAME, events as i32).map_err(broken)?;
     let pair = opened.context.socket(SocketType::PAIR).map_err(broken)?;
     pair.set_linger(0).map_err(broken)?;
+    // libzmq's own thread waits where there is no room.
+    pair.set_rcvhwm(0).map_err(broken)?;
     pair.connect(NAME).map_err(broken)?;
     Ok(pair)
+}
+
+/// An event's number and its value; see zmq_socket_monitor(3).
+pub(crate) fn monitor_event(message: &Message) -> Option<(u32, u32)> {
+    let bytes: &[u8; 6] = message.frames().first()?.get(..6)?.try_into().ok()?;
+    let [low, high, value @ ..] = *bytes;
+    let event = u16::from_ne_bytes([low, high]);
+    Some((u32::from(event), u32::from_ne_bytes(value)))
 }
 
 /// What a monitor has heard since the last call; `connected` are the connections that stand.
 pub(crate) fn peer_events(monitor: &Socket, connected: &mut usize) -> Vec<PeerEvent> {
     let mut events = Vec::new();
     while let Ok(Some(message)) = receive(monitor) {
-        // The first frame is the event's number, little-endian on every machine we run on, and its
-        // value; see zmq_socket_monitor(3).
-        let Some([low, high, ..]) = message.frames().first().map(|frame| &**frame) else {
-            continue;
-        };
-        let event = u32::from(u16::from_ne_bytes([*low, *high]));
-        if event == zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED {
-            *connected += 1;
-            events.push(PeerEvent::Connected);
-        } else if *connected > 0 {
-            *connected -= 1;
-            events.push(PeerEvent::Disconnected);
+        match monitor_event(&message) {
+            Some((zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED, _)) => {
+                *connected += 1;
+                events.push(PeerEvent::Connected);
+            }
+            Some((zmq_sys::ZMQ_EVENT_DISCONNECTED, _)) if *connected > 0 => {
+                *connected -= 1;
+                events.push(PeerEvent::Disconnected);
+            }
+            Some((
+                zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+                | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
+                _,
+            )) => events.push(PeerEvent::Refused),
+            _ => {}
         }
     }
     events
@@ -292,7 +402,7 @@ pub(crate) fn peer_events(monitor: &Socket, connected: &mut usize) -> Vec<PeerEv
 
 impl Inlet for ZmqInlet {
     fn receive(&mut self) -> Result<Option<Message>, Error> {
-        receive(&self.opened.socket)
+        self.opened.receive()
     }
 
     fn subscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
@@ -316,6 +426,7 @@ impl Inlet for ZmqInlet {
 
     fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
         set.add_zmq(&self.opened.socket, POLLIN);
+        self.opened.poll_door(set);
         if let Some(monitor) = &self.monitor {
             set.add_zmq(monitor, POLLIN);
         }
@@ -325,6 +436,8 @@ impl Inlet for ZmqInlet {
 struct ZmqOutlet {
     opened: Opened,
     kind: OutletKind,
+    /// Where each subscription must be granted.
+    grants: Option<Grants>,
 }
 
 impl ZmqOutlet {
@@ -338,10 +451,22 @@ impl ZmqOutlet {
             OutletKind::Push => SocketType::PUSH,
         };
         let mut outlet = Self {
-            opened: Opened::new(socket_type, options)?,
+            opened: Opened::new(socket_type, has_bind(attachments), options)?,
             kind,
+            grants: None,
         };
         outlet.set_when_full(options.when_full)?;
+        if let (OutletKind::Publish, Some(Security::Server { gate, .. })) =
+            (kind, &options.security)
+        {
+            let manual = 1i32.to_ne_bytes();
+            set_raw(&mut outlet.opened.socket, zmq_sys::ZMQ_XPUB_MANUAL, &manual)?;
+            outlet.grants = Some(Grants::new(
+                gate.clone(),
+                options.notices.clone(),
+                options.max_subscriptions,
+            ));
+        }
         if let (OutletKind::Publish, Some(welcome)) = (kind, &options.welcome) {
             set_raw(
                 &mut outlet.opened.socket,
@@ -365,9 +490,16 @@ impl Outlet for ZmqOutlet {
     fn subscription_events(&mut self) -> Result<Vec<SubscriptionEvent>, Error> {
         let mut events = Vec::new();
         if self.kind == OutletKind::Push {
+            if let Some(door) = &mut self.opened.door {
+                door.serve()?;
+            }
             return Ok(events);
         }
-        while let Some(message) = receive(&self.opened.socket)? {
+        while let Some(message) = self.opened.receive()? {
+            if let (Some(grants), Some(door)) = (&mut self.grants, &mut self.opened.door) {
+                events.extend(grants.hear(message, &self.opened.socket, door)?);
+                continue;
+            }
             match message
                 .frames()
                 .first()
@@ -379,11 +511,23 @@ impl Outlet for ZmqOutlet {
                 _ => {}
             }
         }
+        if let Some(grants) = &mut self.grants {
+            grants.empty();
+        }
         Ok(events)
     }
 
+    /// Where rights are kept a message is one frame: only there can a prefix end where a topic does,
+    /// by the zero byte behind it.
     fn multipart(&self) -> bool {
-        true
+        self.grants.is_none()
+    }
+
+    fn reconsider(&mut self) -> Result<(), Error> {
+        match (&mut self.grants, &mut self.opened.door) {
+            (Some(grants), Some(door)) => grants.reconsider(door),
+            _ => Ok(()),
+        }
     }
 
     fn set_when_full(&mut self, when_full: WhenFull) -> Result<(), Error> {
@@ -406,6 +550,7 @@ impl Outlet for ZmqOutlet {
         if self.kind == OutletKind::Publish {
             set.add_zmq(&self.opened.socket, POLLIN);
         }
+        self.opened.poll_door(set);
     }
 
     fn close(self: Box<Self>, linger: Duration) -> Flushed {

@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `check`, `tidy`, `bench`.
+//! The project's own commands: `cargo xtask demo`, `test`, `check`, `deny`, `tidy`, `bench`.
 //!
 //! Each installs what it needs itself. This program links none of the libraries it installs, so
 //! it builds on a machine that has Rust and nothing else.
+#![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -23,6 +24,7 @@ usage: cargo xtask COMMAND
   demo      install what is needed, build, and show a shop under Gunicorn and a Rust service
   test      install what is needed and run all tests
   check     what a change must pass besides: format, clippy, documentation
+  deny      advisories, licences and duplicates of dependencies, where cargo-deny is installed
   bench     what a logging call costs, a handler and a terminal, beside their peers
   pictures  draw the terminal's pictures in docs/pictures anew, from a real run
   tidy      the rules of the house: arrows between crates, head comments, paths in documents";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "test" => test(),
         "check" => check(),
         "tidy" => tidy::tidy(),
+        "deny" => deny(),
         "bench" => bench(),
         "pictures" => pictures(),
         _ => {
@@ -123,6 +126,19 @@ fn check() -> anyhow::Result<()> {
         "--document-private-items",
     ]);
     run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Holds the dependencies against `deny.toml`. Building cargo-deny takes longer than all tests, so it
+/// is not installed here.
+fn deny() -> anyhow::Result<()> {
+    let is_there = cargo().args(["deny", "--version"]).output();
+    if !is_there.is_ok_and(|output| output.status.success()) {
+        eprintln!(
+            "xtask: cargo-deny is not installed, so dependencies were not looked at; cargo install --locked cargo-deny"
+        );
+        return Ok(());
+    }
+    run(cargo().args(["deny", "check"]))
 }
 
 fn cargo() -> Command {

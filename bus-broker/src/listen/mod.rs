@@ -117,6 +117,7 @@ pub(crate) fn open(
                 name: name.clone(),
                 dialect: Some(listener.dialect()?),
                 is_kept: false,
+                is_secured: false,
             });
             doors.push((
                 listener.serve,

@@ -49,6 +49,10 @@ class Handler(_logbus.Core, logging.Handler):
     program
         The name under which people see this process; the script's name when
         not given.
+    key_file, server_key_file
+        For a broker that asks for keys: the file with this program's secret
+        key, and the one with the broker's public key. Not given: what
+        ``LOGBUS_KEY_FILE`` and ``LOGBUS_SERVER_KEY_FILE`` say.
     report
         Whether to say on standard error, when the handler closes, how many
         records could not be handed over, and what a broker refuses.
@@ -88,6 +92,8 @@ class Handler(_logbus.Core, logging.Handler):
         extra: Fields | Callable[[], Fields | None] | None = None,
         default: Callable[[Any], Any] | None = None,
         program: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        server_key_file: str | os.PathLike[str] | None = None,
         report: bool = True,
         delivery: str = "best-effort",
         durable_endpoint: str | None = None,
@@ -117,6 +123,8 @@ class Handler(_logbus.Core, logging.Handler):
             "window_messages": window_messages,
             "window_bytes": window_bytes,
             "report": report,
+            "key_file": None if key_file is None else os.fspath(key_file),
+            "server_key_file": None if server_key_file is None else os.fspath(server_key_file),
         }
         self.open(options, default, extra)
         self._report = report

@@ -33,6 +33,8 @@ pub(crate) struct Options {
     window_bytes: usize,
     fsync: String,
     report: bool,
+    key_file: Option<String>,
+    server_key_file: Option<String>,
 }
 
 impl Options {
@@ -54,6 +56,8 @@ impl Options {
             linger: seconds("linger", self.linger)?,
             program: self.program.clone(),
             delivery: self.delivery()?,
+            key_file: self.key_file.as_ref().map(PathBuf::from),
+            server_key_file: self.server_key_file.as_ref().map(PathBuf::from),
             ..defaults
         })
     }

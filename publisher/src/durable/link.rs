@@ -94,7 +94,7 @@ impl Link {
         for event in self.caller.peer_events() {
             match event {
                 PeerEvent::Connected => self.greet(),
-                PeerEvent::Disconnected => {
+                PeerEvent::Disconnected | PeerEvent::Refused => {
                     self.receive(&mut heard);
                     self.dial_again(0);
                     return heard;

@@ -63,13 +63,24 @@ fn settings(cli: &Cli, tree: &mut Node) {
         ("listen_api_key", cli.listen_api_key.clone()),
         ("max_message", cli.max_message.clone()),
         ("reject_file", cli.reject_file.as_ref().map(path)),
+        ("key_file", cli.key.as_ref().map(path)),
+        ("server_key_file", cli.server_key.as_ref().map(path)),
+        ("clients", cli.clients.as_ref().map(path)),
     ] {
         if let Some(text) = text {
-            let place = format!("--{}", name.replace('_', "-"));
+            let place = match name {
+                "key_file" => "--key".to_owned(),
+                "server_key_file" => "--server-key".to_owned(),
+                name => format!("--{}", name.replace('_', "-")),
+            };
             part.set(name, flag(&place, Tree::Text(text)));
         }
     }
-    for (name, is_set) in [("verbose", cli.verbose), ("stats", cli.stats)] {
+    for (name, is_set) in [
+        ("verbose", cli.verbose),
+        ("stats", cli.stats),
+        ("insecure", cli.insecure),
+    ] {
         if is_set {
             part.set(name, flag(&format!("--{name}"), Tree::Bool(true)));
         }

@@ -35,6 +35,7 @@ use self::options::{Problem, Problems};
 use self::plan::Plan;
 use self::settings::Settings;
 use crate::cli::Cli;
+use crate::keys::Keys;
 
 /// Where messages come in; nothing at all means: find the bus or be it.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +46,8 @@ pub struct Entrances {
     pub listen: Vec<Entrance>,
     /// What listeners are told that are among them.
     pub listening: ListenConfig,
+    /// Which files have the keys.
+    pub keys: Keys,
 }
 
 /// Everything a `logsub` needs to know.

@@ -8,6 +8,7 @@ use logbus_schemas::TopicFilter;
 use super::Entrances;
 use super::node::Node;
 use super::options::{Kind, Options, Parameter, Problems, parameter};
+use crate::keys::Keys;
 use crate::levels::Levels;
 
 /// What is said of the bus and of the program.
@@ -60,6 +61,26 @@ pub const SETTINGS: &[Parameter] = &[
         "the key that clients of Seq must show",
     ),
     parameter(
+        "key_file",
+        Kind::Text,
+        "the file with the secret key, for a bus whose clients have keys",
+    ),
+    parameter(
+        "server_key_file",
+        Kind::Text,
+        "the file with the public key of that bus",
+    ),
+    parameter(
+        "clients",
+        Kind::Text,
+        "the directory of clients; whoever has one is a bus whose clients have keys",
+    ),
+    parameter(
+        "insecure",
+        Kind::Bool,
+        "listen also where everybody who can connect is served; false",
+    ),
+    parameter(
         "level",
         Kind::Texts,
         "records below go to no handler at all; also LOGGER=LEVEL and SENDER=LEVEL, as myapp.db=debug",
@@ -96,6 +117,12 @@ pub(super) fn read(tree: &Node, problems: &mut Problems) -> Option<Settings> {
     let connect = each(&mut options, "connect", Entrance::connect);
     let listen = each(&mut options, "listen", Entrance::listen);
     let api_key: Option<ApiKey> = options.parse("listen_api_key");
+    let keys = Keys {
+        key: options.path("key_file"),
+        server_key: options.path("server_key_file"),
+        clients: options.path("clients"),
+        insecure: options.bool("insecure").unwrap_or(false),
+    };
     let levels = levels(&mut options);
     let max_message = options.bytes("max_message").unwrap_or(MAX_MESSAGE);
     if max_message == 0 {
@@ -113,6 +140,7 @@ pub(super) fn read(tree: &Node, problems: &mut Problems) -> Option<Settings> {
                 api_key,
                 ..ListenConfig::default()
             },
+            keys,
         },
         levels,
         verbose: options.bool("verbose").unwrap_or(false),

@@ -230,7 +230,7 @@ impl Client {
         for event in self.caller.peer_events() {
             match event {
                 PeerEvent::Connected => self.out.push_front(Message::single(hello().encode())),
-                PeerEvent::Disconnected => {
+                PeerEvent::Disconnected | PeerEvent::Refused => {
                     if self.is_greeted && self.told.is_some() {
                         (self.say)(&format!("lost {}; dialling again", self.from));
                     }

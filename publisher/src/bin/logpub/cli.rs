@@ -83,6 +83,19 @@ pub(crate) struct Common {
     )]
     pub(crate) connect: Vec<String>,
 
+    /// The file with the secret key, for a broker that asks for one [default: LOGBUS_KEY_FILE]
+    #[arg(long, value_name = "FILE", env = "LOGPUB_KEY", hide_env_values = true)]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The file with the broker's public key [default: LOGBUS_SERVER_KEY_FILE]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOGPUB_SERVER_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) server_key: Option<PathBuf>,
+
     /// Send until a broker has acknowledged it, over its durable endpoint
     #[arg(long, env = "LOGPUB_DURABLE", hide_env_values = true)]
     pub(crate) durable: bool,

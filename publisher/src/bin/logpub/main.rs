@@ -1,4 +1,5 @@
 //! `logpub`: publish a message, standard input, or what another program prints.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod cli;
@@ -82,6 +83,8 @@ impl Target {
             hold: linger,
             program: topic.to_string(),
             delivery: durable::delivery(common)?,
+            key_file: common.key.clone(),
+            server_key_file: common.server_key.clone(),
             ..Config::default()
         };
         let level = common.level.parse().context("--level")?;

@@ -1,0 +1,187 @@
+//! The door of a listening ZeroMQ socket: who comes, who goes, who is let in, who is put out.
+//!
+//! libzmq tells of connections by a monitor, and a connection is put out by closing its descriptor's
+//! both directions, which libzmq then takes for the peer's end. There is no other way to end one
+//! connection of a socket. That the descriptor is still a connection of this socket is looked at
+//! first; at the very worst another peer of the same socket dials again.
+#![allow(unsafe_code, reason = "a descriptor that libzmq owns is borrowed")]
+
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{FromRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use ::zmq::{POLLIN, Socket};
+
+use crate::endpoint::Endpoint;
+use crate::notices::Notices;
+use crate::socket::Error;
+use crate::wait::PollSet;
+use crate::zap::Zap;
+use crate::zmq::{monitor_event, receive};
+
+/// The kinds of notices that are told from here.
+const TOO_MANY: &str = "connections beyond the limit";
+const NO_HANDSHAKE: &str = "failed handshakes";
+
+pub(crate) struct Door {
+    zap: Option<Zap>,
+    traffic: Traffic,
+}
+
+/// What the monitor told.
+struct Traffic {
+    monitor: Socket,
+    connections: usize,
+    max_connections: usize,
+    /// For each descriptor that a connection had and lost: which serial number would have been
+    /// given next when that was heard.
+    lost: HashMap<RawFd, u64>,
+    endpoints: Vec<Endpoint>,
+    notices: Notices,
+}
+
+impl Door {
+    pub(crate) fn new(
+        monitor: Socket,
+        zap: Option<Zap>,
+        max_connections: usize,
+        notices: Notices,
+    ) -> Self {
+        Self {
+            zap,
+            traffic: Traffic {
+                monitor,
+                connections: 0,
+                max_connections,
+                lost: HashMap::new(),
+                endpoints: Vec::new(),
+                notices,
+            },
+        }
+    }
+
+    /// It is a door of this endpoint, too.
+    pub(crate) fn add(&mut self, endpoint: &Endpoint) {
+        self.traffic.endpoints.push(endpoint.clone());
+    }
+
+    /// Does what is to be done, without waiting.
+    pub(crate) fn serve(&mut self) -> Result<(), Error> {
+        let Some(zap) = &mut self.zap else {
+            self.traffic.hear(0);
+            return Ok(());
+        };
+        // What was heard before a connection gets its number was about other connections, even
+        // where the descriptor is the same: `is_lost` counts on it.
+        zap.serve(|serial| self.traffic.hear(serial))?;
+        self.traffic.hear(zap.next_serial());
+        Ok(())
+    }
+
+    /// Whether the connection that had this number and descriptor has ended, as far as anybody can
+    /// know by now. Once it said yes, libzmq's own record of the connection may be gone.
+    pub(crate) fn is_lost(&mut self, serial: u64, descriptor: RawFd) -> Result<bool, Error> {
+        self.serve()?;
+        let lost = self.traffic.lost.get(&descriptor);
+        Ok(lost.is_some_and(|next| *next > serial))
+    }
+
+    /// Ends a connection.
+    pub(crate) fn put_out(&self, descriptor: RawFd) {
+        self.traffic.put_out(descriptor);
+    }
+
+    pub(crate) fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
+        set.add_zmq(&self.traffic.monitor, POLLIN);
+        if let Some(zap) = &self.zap {
+            zap.poll(set);
+        }
+    }
+}
+
+impl Traffic {
+    fn hear(&mut self, next_serial: u64) {
+        while let Ok(Some(message)) = receive(&self.monitor) {
+            let Some((event, value)) = monitor_event(&message) else {
+                continue;
+            };
+            let descriptor = value as RawFd;
+            match event {
+                zmq_sys::ZMQ_EVENT_ACCEPTED => self.came(descriptor),
+                zmq_sys::ZMQ_EVENT_DISCONNECTED => {
+                    self.connections = self.connections.saturating_sub(1);
+                    self.lost.insert(descriptor, next_serial);
+                }
+                zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL => {
+                    self.failed("it went away or took too long")
+                }
+                zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL => {
+                    self.failed("it speaks something else, or with another security");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn came(&mut self, descriptor: RawFd) {
+        self.connections += 1;
+        if self.connections > self.max_connections {
+            self.put_out(descriptor);
+            self.notices.tell(TOO_MANY, || {
+                format!(
+                    "connection to {} cut: {} connections are the limit",
+                    self.name(),
+                    self.max_connections
+                )
+            });
+        }
+    }
+
+    fn failed(&self, why: &str) {
+        self.notices.tell(NO_HANDSHAKE, || {
+            format!("client at {} did not come in: {why}", self.name())
+        });
+    }
+
+    fn name(&self) -> String {
+        let names: Vec<String> = self.endpoints.iter().map(ToString::to_string).collect();
+        names.join(",")
+    }
+
+    fn put_out(&self, descriptor: RawFd) {
+        if descriptor < 0 {
+            return;
+        }
+        for endpoint in &self.endpoints {
+            match endpoint.port() {
+                Some(port) => put_out_tcp(descriptor, port),
+                None => put_out_unix(descriptor, Path::new(endpoint.address())),
+            }
+        }
+    }
+}
+
+fn put_out_tcp(descriptor: RawFd, port: u16) {
+    // SAFETY: nothing here closes the descriptor, and a call on one that is no socket, or is closed,
+    // is an error and changes nothing.
+    let stream = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(descriptor) });
+    if stream.local_addr().is_ok_and(|local| local.port() == port) {
+        // It may have ended by itself.
+        drop(stream.shutdown(Shutdown::Both));
+    }
+}
+
+fn put_out_unix(descriptor: RawFd, path: &Path) {
+    // SAFETY: as above.
+    let stream = ManuallyDrop::new(unsafe { UnixStream::from_raw_fd(descriptor) });
+    if stream
+        .local_addr()
+        .is_ok_and(|local| local.as_pathname() == Some(path))
+    {
+        // It may have ended by itself.
+        drop(stream.shutdown(Shutdown::Both));
+    }
+}

@@ -1,0 +1,103 @@
+//! Paths of Unix sockets at which only this user can connect.
+//!
+//! The mode is set on the descriptor before it gets its path: Linux makes the path with that mode
+//! (unix_bind), so there is no moment at which others could connect, and no process-wide umask is
+//! touched, which other threads would see.
+#![allow(unsafe_code, reason = "a socket with a mode, before it has a path")]
+
+use std::fs;
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// A path that was made here; it goes when this does.
+#[derive(Debug)]
+pub(crate) struct OwnPath(PathBuf);
+
+impl OwnPath {
+    /// Listens there, in place of any socket that was there before.
+    pub(crate) fn listen(path: &str) -> io::Result<(Self, OwnedFd)> {
+        let (address, length) = address_of(path)?;
+        take_away(Path::new(path))?;
+        // SAFETY: takes no pointers.
+        let descriptor =
+            unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+        checked(descriptor)?;
+        // SAFETY: it was just opened, and nobody else owns it.
+        let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        // SAFETY: an open descriptor, and an address that is valid for its length.
+        unsafe {
+            checked(libc::fchmod(socket.as_raw_fd(), 0o600))?;
+            checked(libc::bind(
+                socket.as_raw_fd(),
+                (&raw const address).cast(),
+                length,
+            ))?;
+            checked(libc::listen(socket.as_raw_fd(), BACKLOG))?;
+        }
+        Ok((Self(PathBuf::from(path)), socket))
+    }
+}
+
+impl Drop for OwnPath {
+    fn drop(&mut self) {
+        // It may be gone, or another's by now, which is what the next one would find as well.
+        drop(take_away(&self.0));
+    }
+}
+
+/// Removes a socket, and nothing else.
+fn take_away(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => fs::remove_file(path),
+        _ => Ok(()),
+    }
+}
+
+fn address_of(path: &str) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
+    // SAFETY: all zeros are an address: a family and bytes.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    if path.len() >= address.sun_path.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(path.bytes()) {
+        *to = from as libc::c_char;
+    }
+    let length = mem::size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    Ok((address, length))
+}
+
+fn checked(result: i32) -> io::Result<()> {
+    match result {
+        ..0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::{Attachment, InletKind, Options, open_inlet};
+
+    #[test]
+    fn only_this_user_can_connect_and_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        for scheme in ["ipc", "nng+ipc"] {
+            let path = dir.path().join(scheme);
+            let endpoint = format!("{scheme}://{}", path.display()).parse().unwrap();
+            let place = [Attachment::Bind(endpoint)];
+            let inlet = open_inlet(InletKind::Subscribe, &place, &Options::default()).unwrap();
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{scheme}");
+            drop(inlet);
+            assert!(!path.exists(), "{scheme}");
+        }
+    }
+}
