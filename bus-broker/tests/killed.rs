@@ -1,6 +1,6 @@
 //! A broker that is killed again and again, and a publisher that sends again what was not
 //! acknowledged: every record is in the journal once.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+#![allow(clippy::unwrap_used, reason = "all of it is a test")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

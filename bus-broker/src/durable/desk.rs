@@ -269,7 +269,9 @@ impl Service {
     /// Says what became of messages, and passes on what is new.
     fn take_outcomes(&mut self) -> Result<(), Error> {
         let mut acks: BTreeMap<(Peer, u64, String), u64> = BTreeMap::new();
+        let mut is_any = false;
         while let Ok(outcome) = self.outcomes.try_recv() {
+            is_any = true;
             let placed = match outcome {
                 Outcome::Noted(name, below) => {
                     self.readers.noted(&name, below, &mut self.callers)?;
@@ -283,7 +285,9 @@ impl Service {
             };
             self.answer(pending, placed, &mut acks)?;
         }
-        self.live.call();
+        if is_any {
+            self.live.call();
+        }
         for ((peer, sender, topic), next) in acks {
             let ack = Ack {
                 sender,

@@ -47,7 +47,7 @@ impl Rescue {
             ));
         } else if *restored > 0 {
             notices.push(format!(
-                "the journal was damaged: {restored} messages behind the damage were saved, {lost} are lost"
+                "the journal did not end properly, or is damaged: {restored} messages were saved, {lost} are lost"
             ));
         }
         if self.is_after_power_cut {

@@ -295,11 +295,9 @@ impl Work {
         }
         if self.fsync == Fsync::Always {
             book.store.sync()?;
-        } else if !self.unsynced {
+        } else if let (Fsync::Interval(every), false) = (self.fsync, self.unsynced) {
             self.unsynced = true;
-            if let Fsync::Interval(every) = self.fsync {
-                self.next_sync = Instant::now() + every;
-            }
+            self.next_sync = Instant::now() + every;
         }
         book.store.watch("ack")?;
         self.journal.advance(book);
@@ -325,9 +323,8 @@ impl Work {
     }
 
     fn sync_when_due(&mut self) -> Result<(), JournalError> {
-        let is_due = matches!(self.fsync, Fsync::Interval(_)) && self.next_sync <= Instant::now();
         if self.unsynced
-            && is_due
+            && self.next_sync <= Instant::now()
             && let Some(book) = &self.book
         {
             book.store.sync()?;
