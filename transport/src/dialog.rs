@@ -12,7 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::message::{Frame, Message};
 use crate::socket::{Attachment, Error, Flushed, Options, PeerEvent, Sent};
 use crate::wait::PollSet;
-use crate::zmq::{Opened, Went, broken, monitor, peer_events, receive, send};
+use crate::zmq::{Opened, Went, broken, monitor, peer_events, send};
 
 /// A caller, as its switchboard knows it. One that connects again is another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,7 +36,8 @@ pub enum Told {
 
 /// The side that connects. It goes on dialling when the connection breaks.
 pub struct Caller {
-    monitor: Socket,
+    /// Where the socket is not secured; else the connection is watched by its own.
+    monitor: Option<Socket>,
     opened: Opened,
     connected: usize,
 }
@@ -45,7 +46,10 @@ impl Caller {
     /// A caller that dials there.
     pub fn open(endpoint: &Endpoint, options: &Options) -> Result<Self, Error> {
         let mut opened = Opened::new(SocketType::DEALER, false, options)?;
-        let monitor = monitor(&opened)?;
+        let monitor = match opened.redial {
+            Some(_) => None,
+            None => Some(monitor(&opened)?),
+        };
         opened.attach(&[Attachment::Connect(endpoint.clone())])?;
         Ok(Self {
             monitor,
@@ -65,12 +69,16 @@ impl Caller {
 
     /// The next message, or `None` when there is none just now.
     pub fn receive(&mut self) -> Result<Option<Message>, Error> {
-        receive(&self.opened.socket)
+        self.opened.receive()
     }
 
     /// What the connection did since the last call, oldest first.
     pub fn peer_events(&mut self) -> Vec<PeerEvent> {
-        peer_events(&self.monitor, &mut self.connected)
+        match (&self.monitor, &mut self.opened.redial) {
+            (Some(monitor), _) => peer_events(monitor, &mut self.connected),
+            (None, Some(redial)) => redial.take_events(),
+            (None, None) => Vec::new(),
+        }
     }
 
     /// Adds what [`crate::wait()`] must watch to see a message or the connection come and, where
@@ -81,7 +89,10 @@ impl Caller {
             false => POLLIN,
         };
         set.add_zmq(&self.opened.socket, awaited);
-        set.add_zmq(&self.monitor, POLLIN);
+        self.opened.poll_door(set);
+        if let Some(monitor) = &self.monitor {
+            set.add_zmq(monitor, POLLIN);
+        }
     }
 
     /// Sends what was taken and closes, within `linger`.

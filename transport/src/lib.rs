@@ -25,6 +25,7 @@ mod tls;
 mod zmq;
 mod unix;
 mod door;
+mod redial;
 mod zap;
 mod grants;
 mod dialog;

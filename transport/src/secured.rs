@@ -352,6 +352,34 @@ fn changed_rights_count_for_connections_that_stand() {
 }
 
 #[test]
+fn who_was_refused_comes_in_once_its_key_is_known() {
+    let (broker, known) = (keys(), keys());
+    let gate = Prefixes::of(&[]);
+    let mut outlet = bound_outlet(&server(&broker, &gate));
+    let mut options = client(&known, &broker);
+    options.watch_peers = true;
+    let mut inlet = subscriber(&outlet.endpoints()[0].clone(), &options, &["shop."]);
+    let deadline = Instant::now() + PATIENCE;
+    let mut heard = Vec::new();
+    while !heard.contains(&crate::PeerEvent::Refused) {
+        assert!(Instant::now() < deadline, "{heard:?}");
+        drop(outlet.subscription_events().unwrap());
+        assert!(inlet.receive().unwrap().is_none());
+        heard.extend(inlet.peer_events());
+        pause();
+    }
+    gate.0.lock().unwrap().insert(known.public(), vec!["shop."]);
+    let mut got = false;
+    while !got {
+        assert!(Instant::now() < deadline, "it never came again");
+        drop(outlet.subscription_events().unwrap());
+        publish(&mut *outlet, "shop.one");
+        got = inlet.receive().unwrap().is_some();
+        pause();
+    }
+}
+
+#[test]
 fn who_asks_for_too_much_is_cut_and_it_is_said() {
     let (broker, known) = (keys(), keys());
     let gate = Prefixes::of(&[(&known, &[""])]);

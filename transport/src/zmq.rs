@@ -20,6 +20,7 @@ use crate::door::Door;
 use crate::endpoint::Endpoint;
 use crate::grants::Grants;
 use crate::message::{Frame, Message};
+use crate::redial::Redial;
 use crate::socket::{
     Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
     PeerEvent, Sent, SubscriptionEvent, Transport, WhenFull,
@@ -43,6 +44,8 @@ pub(crate) struct Opened {
     pub(crate) socket: Socket,
     /// Of a socket that listens.
     pub(crate) door: Option<Door>,
+    /// Of a secured socket that dials.
+    pub(crate) redial: Option<Redial>,
     context: Context,
     paths: Vec<OwnPath>,
     pub(crate) endpoints: Vec<Endpoint>,
@@ -65,6 +68,7 @@ impl Opened {
         let mut opened = Self {
             socket,
             door: None,
+            redial: None,
             context,
             paths: Vec::new(),
             endpoints: Vec::new(),
@@ -78,7 +82,9 @@ impl Opened {
             _ => None,
         };
         // A socket has one monitor only.
-        if zap.is_some() || (is_listening && !options.watch_peers) {
+        if let Some(Security::Client { .. }) = &options.security {
+            opened.redial = Some(Redial::new(monitor(&opened)?));
+        } else if zap.is_some() || (is_listening && !options.watch_peers) {
             let monitor = monitor(&opened)?;
             opened.door = Some(Door::new(monitor, zap, options.max_connections, notices));
         }
@@ -111,18 +117,29 @@ impl Opened {
     pub(crate) fn receive(&mut self) -> Result<Option<Message>, Error> {
         let message = receive(&self.socket)?;
         self.since_door += 1;
-        if (message.is_none() || self.since_door >= DOOR_EVERY)
-            && let Some(door) = &mut self.door
-        {
+        if message.is_none() || self.since_door >= DOOR_EVERY {
             self.since_door = 0;
-            door.serve()?;
+            self.serve()?;
         }
         Ok(message)
+    }
+
+    fn serve(&mut self) -> Result<(), Error> {
+        if let Some(door) = &mut self.door {
+            door.serve()?;
+        }
+        match &mut self.redial {
+            Some(redial) => redial.serve(&mut self.socket, &self.endpoints),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn poll_door<'a>(&'a self, set: &mut PollSet<'a>) {
         if let Some(door) = &self.door {
             door.poll(set);
+        }
+        if let Some(redial) = &self.redial {
+            redial.poll(set);
         }
     }
 
@@ -131,6 +148,7 @@ impl Opened {
         let Opened {
             socket,
             door,
+            redial,
             context,
             paths,
             ..
@@ -143,7 +161,7 @@ impl Opened {
             return Flushed::TimedOut;
         }
         drop(socket);
-        drop(door);
+        drop((door, redial));
         drop(context);
         drop(paths);
         if Instant::now() < deadline {
@@ -209,7 +227,7 @@ fn bind_path(socket: &mut Socket, endpoint: &Endpoint) -> Result<OwnPath, Error>
     bound.map(|_| path)
 }
 
-fn connect(socket: &mut Socket, endpoint: &Endpoint) -> Result<Endpoint, Error> {
+pub(crate) fn connect(socket: &mut Socket, endpoint: &Endpoint) -> Result<Endpoint, Error> {
     let text = c_string(endpoint)?;
     // SAFETY: as in `bind`.
     check(
@@ -307,6 +325,7 @@ struct ZmqInlet {
     opened: Opened,
     kind: InletKind,
     connected: usize,
+    is_watched: bool,
 }
 
 impl ZmqInlet {
@@ -318,7 +337,7 @@ impl ZmqInlet {
         };
         let is_listening = has_bind(attachments);
         let mut opened = Opened::new(socket_type, is_listening, options)?;
-        let monitor = if options.watch_peers && opened.door.is_none() {
+        let monitor = if options.watch_peers && opened.door.is_none() && opened.redial.is_none() {
             Some(monitor(&opened)?)
         } else {
             None
@@ -329,6 +348,7 @@ impl ZmqInlet {
             opened,
             kind,
             connected: 0,
+            is_watched: options.watch_peers,
         })
     }
 
@@ -414,9 +434,10 @@ impl Inlet for ZmqInlet {
     }
 
     fn peer_events(&mut self) -> Vec<PeerEvent> {
-        match &self.monitor {
-            Some(monitor) => peer_events(monitor, &mut self.connected),
-            None => Vec::new(),
+        match (&self.monitor, &mut self.opened.redial) {
+            (Some(monitor), _) => peer_events(monitor, &mut self.connected),
+            (None, Some(redial)) if self.is_watched => redial.take_events(),
+            (None, _) => Vec::new(),
         }
     }
 
@@ -490,9 +511,7 @@ impl Outlet for ZmqOutlet {
     fn subscription_events(&mut self) -> Result<Vec<SubscriptionEvent>, Error> {
         let mut events = Vec::new();
         if self.kind == OutletKind::Push {
-            if let Some(door) = &mut self.opened.door {
-                door.serve()?;
-            }
+            self.opened.serve()?;
             return Ok(events);
         }
         while let Some(message) = self.opened.receive()? {
