@@ -20,7 +20,7 @@ log.addHandler(logbus.Handler())
 
 
 def finished(process, status=0):
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == status, err
     return out, err
 
