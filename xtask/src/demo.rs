@@ -20,8 +20,8 @@ pub(crate) fn demo() -> anyhow::Result<()> {
     run(cargo().args(["build", "--release", "--bins", "--examples"]))?;
     let bin = root().join("target/release");
     wheel::install("release")?;
-    println!("\n$ logsub --topics shop,gunicorn --stats");
-    let shown = ["--topics", "shop,gunicorn", "--stats"];
+    println!("\n$ logsub --topics shop,gunicorn --hide '*' --stats");
+    let shown = ["--topics", "shop,gunicorn", "--hide", "*", "--stats"];
     let mut logsub = start(Command::new(bin.join("logsub")).args(shown))?;
     let mut service = start(&mut Command::new(bin.join("examples/service")))?;
     let port = free_port()?;
