@@ -207,11 +207,13 @@ fn a_durable_subscription_goes_on_where_it_was_when_it_is_killed() {
         kill(reader);
     }
     let reader = read();
+    reader.wait_for("reading the journal");
     wait_until("all of it is written", || {
         numbers(&lines_of(&file)).len() as u64 == RECORDS
     });
     reader.signal("-INT");
-    assert!(reader.wait().0.success());
+    let (status, lines) = reader.wait();
+    assert!(status.success(), "{status}: {lines:?}");
     let again: u64 = numbers(&lines_of(&file))
         .values()
         .map(|times| times - 1)

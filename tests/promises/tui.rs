@@ -223,7 +223,10 @@ fn the_terminal_is_restored_when_it_is_stopped_continued_and_ended() {
         assert!(sender.shutdown(LINGER).is_complete());
     }
     shell.press("<C-c>");
-    shell.wait_for("1 record from 1 sender, none lost");
+    shell.wait_until("the shell's prompt", |screen| {
+        let text = screen.contents();
+        text.contains("1 record from 1 sender, none lost") && text.trim_end().ends_with("\n$")
+    });
     shell.press("stty -a<Enter>");
     let settings = shell.wait_for(" icanon");
     assert!(
