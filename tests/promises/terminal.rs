@@ -3,21 +3,10 @@
 use std::time::Duration;
 
 use logbus_publisher::{Config, Publisher, stamped};
-use logbus_tests::{Logsub, Program, Terminal, endpoint_in};
+use logbus_tests::{Logsub, Program, Terminal, endpoint_in, publishers};
 
 const SENDERS: usize = 20;
 const LINGER: Duration = Duration::from_secs(20);
-
-/// Publishers of as many programs: `web-0`, `web-1` and so on.
-fn senders(count: usize, endpoint: &str) -> Vec<Publisher> {
-    let publisher = |n: usize| {
-        let mut config = Config::connect([endpoint.parse().unwrap()]);
-        config.program = format!("web-{n}");
-        config.hold = LINGER;
-        Publisher::new(config).unwrap()
-    };
-    (0..count).map(publisher).collect()
-}
 
 fn say(sender: &Publisher, level: i64, text: &str) {
     sender.publish(&stamped("shop.orders", level, text));
@@ -44,7 +33,7 @@ fn twenty_senders_interleave_in_time_order_while_live_and_each_record_is_there_o
     const RECORDS: usize = 4_000;
     // A window that no machine is too slow for: nothing is late.
     let logsub = Logsub::bound(&["--reorder", "5s", "--hide", "time,level,logger,*"]);
-    let senders = senders(SENDERS, &logsub.zmq);
+    let senders = publishers(SENDERS, &logsub.zmq);
     for n in 0..RECORDS {
         // Senders say unlike amounts, so that their batches come in another order.
         say(&senders[n * n % SENDERS], 20, &format!("number {n}"));
@@ -74,7 +63,7 @@ fn twenty_senders_interleave_in_time_order_while_live_and_each_record_is_there_o
 #[test]
 fn a_clock_that_is_behind_shows_as_late_and_can_be_corrected() {
     let logsub = Logsub::bound(&["--reorder", "50ms", "--hide", "time,logger,*"]);
-    let senders = senders(2, &logsub.zmq);
+    let senders = publishers(2, &logsub.zmq);
     say(&senders[0], 20, "first");
     logsub.program.wait_for("first");
     let mut behind = stamped("shop", 20, "an hour behind");
@@ -175,9 +164,9 @@ fn a_loss_is_a_line_among_the_records_in_text_and_in_json() {
 #[test]
 fn scripts_get_an_exact_end_and_an_exit_code() {
     let counted = Logsub::bound(&["--count", "3", "-i", "yes", "-o", "raw", "--quiet"]);
-    let publishers = senders(1, &counted.zmq);
+    let senders = publishers(1, &counted.zmq);
     for n in 0..100 {
-        say(&publishers[0], 20, if n % 2 == 0 { "no" } else { "yes" });
+        say(&senders[0], 20, if n % 2 == 0 { "no" } else { "yes" });
     }
     let (status, lines) = counted.program.wait();
     assert_eq!(status.code(), Some(0));
@@ -187,17 +176,17 @@ fn scripts_get_an_exact_end_and_an_exit_code() {
         "{lines:?}"
     );
     assert!(!lines.contains(&"no".to_owned()));
-    drop(publishers);
+    drop(senders);
 
     let until = Logsub::bound(&["--until", "ready to .erve", "-o", "raw", "--quiet"]);
-    let publishers = senders(1, &until.zmq);
+    let senders = publishers(1, &until.zmq);
     for text in ["starting", "ready to serve", "more"] {
-        say(&publishers[0], 20, text);
+        say(&senders[0], 20, text);
     }
     let (status, lines) = until.program.wait();
     assert_eq!(status.code(), Some(0));
     assert!(!lines.contains(&"more".to_owned()), "{lines:?}");
-    drop(publishers);
+    drop(senders);
 
     let interrupted = Logsub::bound(&["--until", "never"]);
     interrupted.program.signal("-INT");
@@ -227,9 +216,9 @@ fn with_fail_on_loss_a_run_that_lost_something_ends_with_three() {
 #[test]
 fn a_terminal_has_colours_and_senders_cannot_steer_it() {
     let (mut terminal, endpoint) = view(&["--utc"], 24, 80, &[]);
-    let publishers = senders(2, &endpoint);
-    say(&publishers[0], 40, "red \x1b[2J\x1b]0;title\x07 end");
-    say(&publishers[1], 20, "plain");
+    let senders = publishers(2, &endpoint);
+    say(&senders[0], 40, "red \x1b[2J\x1b]0;title\x07 end");
+    say(&senders[1], 20, "plain");
     terminal.wait_for("plain");
     let screen = terminal.wait_for(r"red \x1b[2J\x1b]0;title\x07 end");
     let line = screen
@@ -256,7 +245,7 @@ fn a_terminal_has_colours_and_senders_cannot_steer_it() {
         badge != level && badge != message,
         "senders have colours of their own"
     );
-    end(publishers);
+    end(senders);
     terminal.press("<C-c>");
     assert!(terminal.wait().success());
     assert!(
@@ -269,10 +258,10 @@ fn a_terminal_has_colours_and_senders_cannot_steer_it() {
 #[test]
 fn without_colours_the_same_lines_have_not_one_control_sequence() {
     let (mut terminal, endpoint) = view(&[], 24, 80, &[("NO_COLOR", "1")]);
-    let publishers = senders(1, &endpoint);
-    say(&publishers[0], 40, "hello");
+    let senders = publishers(1, &endpoint);
+    say(&senders[0], 40, "hello");
     terminal.wait_for("ERR web-0 │ shop.orders: hello");
-    end(publishers);
+    end(senders);
     terminal.press("<C-c>");
     terminal.wait();
     assert!(!terminal.raw().contains(&0x1b));
@@ -281,8 +270,8 @@ fn without_colours_the_same_lines_have_not_one_control_sequence() {
 #[test]
 fn top_is_a_table_that_stays_where_it_is() {
     let (mut terminal, endpoint) = view(&["--top"], 12, 90, &[]);
-    let publishers = senders(SENDERS, &endpoint);
-    for (n, sender) in publishers.iter().enumerate() {
+    let senders = publishers(SENDERS, &endpoint);
+    for (n, sender) in senders.iter().enumerate() {
         for _ in 0..=n {
             say(sender, 40, "failed");
         }
@@ -303,7 +292,7 @@ fn top_is_a_table_that_stays_where_it_is() {
         "it is drawn in its place"
     );
     terminal.wait_for("210");
-    end(publishers);
+    end(senders);
     terminal.press("<C-c>");
     assert!(terminal.wait().success());
 }

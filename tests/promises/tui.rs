@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use logbus_publisher::{Config, Publisher, stamped};
-use logbus_tests::{Terminal, free_port};
+use logbus_publisher::{Publisher, stamped};
+use logbus_tests::{Terminal, free_port, publishers};
 
 const SENDERS: usize = 20;
 const LINGER: Duration = Duration::from_secs(20);
@@ -15,16 +15,6 @@ fn interactive(args: &[&str], rows: u16, cols: u16) -> (Terminal, String) {
     let terminal = Terminal::start("logsub", &[&own, args].concat(), rows, cols);
     terminal.wait_for("0 shown");
     (terminal, endpoint)
-}
-
-fn senders(count: usize, endpoint: &str) -> Vec<Publisher> {
-    let publisher = |n: usize| {
-        let mut config = Config::connect([endpoint.parse().unwrap()]);
-        config.program = format!("web-{n}");
-        config.hold = LINGER;
-        Publisher::new(config).unwrap()
-    };
-    (0..count).map(publisher).collect()
 }
 
 fn say(sender: &Publisher, level: i64, text: &str) {
@@ -58,7 +48,7 @@ fn quit(mut terminal: Terminal, senders: Vec<Publisher>) -> String {
 fn twenty_senders_are_in_one_pane_at_any_size() {
     let (terminal, endpoint) = interactive(&[], 24, 80);
     assert!(terminal.is_alternate_screen());
-    let senders = senders(SENDERS, &endpoint);
+    let senders = publishers(SENDERS, &endpoint);
     say_in_turn(&terminal, &senders, 200);
     terminal.wait_for("200 shown");
     for (rows, cols) in [(50, 160), (12, 40), (5, 20), (24, 80)] {
@@ -81,7 +71,7 @@ fn twenty_senders_are_in_one_pane_at_any_size() {
 #[test]
 fn filters_hide_and_say_how_much_and_come_and_go() {
     let (terminal, endpoint) = interactive(&[], 30, 110);
-    let senders = senders(3, &endpoint);
+    let senders = publishers(3, &endpoint);
     say_in_turn(&terminal, &senders, 100);
     terminal.wait_for("100 shown");
     // While it is typed the screen shows what it would leave.
@@ -112,7 +102,7 @@ fn filters_hide_and_say_how_much_and_come_and_go() {
 #[test]
 fn scrolling_up_stands_still_and_goes_on_receiving() {
     let (terminal, endpoint) = interactive(&[], 24, 100);
-    let senders = senders(2, &endpoint);
+    let senders = publishers(2, &endpoint);
     say_in_turn(&terminal, &senders, 60);
     terminal.press("<PageUp>");
     terminal.wait_for("0 new, 0 dropped");
@@ -130,7 +120,7 @@ fn scrolling_up_stands_still_and_goes_on_receiving() {
 #[test]
 fn what_is_searched_is_found_and_errors_are_one_key_away() {
     let (terminal, endpoint) = interactive(&[], 24, 100);
-    let senders = senders(2, &endpoint);
+    let senders = publishers(2, &endpoint);
     say_in_turn(&terminal, &senders, 200);
     terminal.press("/record 17 of<Enter>");
     terminal.wait_for("▸ ");
@@ -165,7 +155,7 @@ fn the_filtered_view_is_saved_and_is_a_command_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("saved.log");
     let (terminal, endpoint) = interactive(&["-e", "record 1"], 24, 120);
-    let senders = senders(3, &endpoint);
+    let senders = publishers(3, &endpoint);
     say_in_turn(&terminal, &senders, 100);
     terminal.wait_for("89 shown  11 hidden");
     terminal.press(&format!(":save {}<Enter>", path.display()));
@@ -183,7 +173,7 @@ fn the_filtered_view_is_saved_and_is_a_command_line() {
 #[test]
 fn details_have_every_field_and_a_field_becomes_a_filter() {
     let (terminal, endpoint) = interactive(&[], 40, 100);
-    let senders = senders(2, &endpoint);
+    let senders = publishers(2, &endpoint);
     let mut record = stamped("shop", 40, "order failed");
     record.set("user", "fred");
     record.set(
@@ -214,7 +204,7 @@ fn the_terminal_is_restored_when_it_is_stopped_continued_and_ended() {
     shell.press("<C-z>");
     shell.wait_for("Stopped");
     assert!(!shell.is_alternate_screen());
-    let senders = senders(1, &endpoint);
+    let senders = publishers(1, &endpoint);
     shell.press("fg<Enter>");
     shell.wait_until("the view again", |screen| screen.alternate_screen());
     say(&senders[0], 20, "after the break");

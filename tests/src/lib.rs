@@ -27,6 +27,8 @@ use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use logbus_publisher::{Config, Publisher};
+
 pub use rsyslog::Rsyslog;
 pub use terminal::Terminal;
 
@@ -299,6 +301,17 @@ impl Broker {
             program,
         }
     }
+}
+
+/// Publishers of as many programs, `web-0`, `web-1` and so on, which hold what nobody wants yet.
+pub fn publishers(count: usize, endpoint: &str) -> Vec<Publisher> {
+    let publisher = |n: usize| {
+        let mut config = Config::connect([endpoint.parse().unwrap()]);
+        config.program = format!("web-{n}");
+        config.hold = PATIENCE;
+        Publisher::new(config).unwrap()
+    };
+    (0..count).map(publisher).collect()
 }
 
 /// The sums of a `--stats` table.
