@@ -30,5 +30,7 @@ mod terminal;
 mod tui;
 /// What was acknowledged is kept, whoever is killed.
 mod durable;
+/// Faults on purpose cost what is promised, and no more: short forms of `cargo xtask faults`.
+mod faults;
 /// What the programs say and how they end.
 mod cli;

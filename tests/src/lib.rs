@@ -15,6 +15,7 @@ mod terminal;
 mod keys;
 pub mod picture;
 mod rsyslog;
+pub mod faults;
 #[path = "../../subscriber/src/handler/seq/conformance_server.rs"]
 pub mod seq_server;
 

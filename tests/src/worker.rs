@@ -2,15 +2,20 @@
 //!
 //! `test-worker ENDPOINT flood TOPICS RECORDS` publishes in turn under some topics from a small
 //! queue, prints `flooded`, and ends when its standard input does. `test-worker ENDPOINT fork`
-//! publishes, forks, and publishes in both processes. The last line is `published N`.
+//! publishes, forks, and publishes in both processes. `test-worker ENDPOINT issue NAME RATE NOTE SPOOL`
+//! publishes numbered records until its standard input ends, durably when SPOOL is not empty. The last
+//! line is `published N`.
 #![allow(unsafe_code, reason = "fork and _exit are what is tested here")]
 #![allow(clippy::print_stdout, reason = "the tests read it")]
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use logbus_publisher::{Config, Publisher, stamped};
+use logbus_tests::faults::{self, Issue};
 
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -26,6 +31,13 @@ fn main() -> anyhow::Result<()> {
     match (*job, rest) {
         ("flood", [topics, records]) => flood(config, topics, records.parse()?),
         ("fork", []) => fork(config),
+        ("issue", [name, rate, note, spool]) => issue(&Issue {
+            endpoint,
+            name,
+            rate: rate.parse()?,
+            note: Path::new(note),
+            spool: (!spool.is_empty()).then(|| PathBuf::from(spool)),
+        }),
         _ => bail!("unknown job {job}"),
     }
 }
@@ -50,6 +62,20 @@ fn flood(mut config: Config, topics: &str, records: u64) -> anyhow::Result<()> {
         .context("standard input")?;
     drop(publisher.shutdown(LINGER));
     println!("published {records}");
+    Ok(())
+}
+
+fn issue(what: &Issue<'_>) -> anyhow::Result<()> {
+    let is_over = AtomicBool::new(false);
+    let note = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // An end of any kind is one.
+            drop(std::io::stdin().read_to_end(&mut Vec::new()));
+            is_over.store(true, Ordering::Relaxed);
+        });
+        faults::issue(what, || is_over.load(Ordering::Relaxed))
+    })?;
+    println!("published {}", note.issued);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `check`, `deny`, `tidy`, `bench`.
+//! The project's own commands: `cargo xtask demo`, `test`, `check`, `deny`, `faults`, `tidy`, `bench`.
 //!
 //! Each installs what it needs itself. This program links none of the libraries it installs, so
 //! it builds on a machine that has Rust and nothing else.
@@ -25,6 +25,9 @@ usage: cargo xtask COMMAND
   test      install what is needed and run all tests
   check     what a change must pass besides: format, clippy, documentation
   deny      advisories, licences and duplicates of dependencies, where cargo-deny is installed
+  faults    kill, stop, damage and cut off real programs, and reconcile every record:
+            cargo xtask faults [NAME …] [--seed N] [--kills N] [--seconds N] [--rate N]
+  soak      memory, threads and files at a steady rate: cargo xtask soak [--minutes N] [--rate N]
   bench     what a logging call costs, a handler and a terminal, beside their peers
   pictures  draw the terminal's pictures in docs/pictures anew, from a real run
   tidy      the rules of the house: arrows between crates, head comments, paths in documents";
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         "check" => check(),
         "tidy" => tidy::tidy(),
         "deny" => deny(),
+        "faults" | "soak" => faults(),
         "bench" => bench(),
         "pictures" => pictures(),
         _ => {
@@ -105,6 +109,17 @@ fn pictures() -> anyhow::Result<()> {
         "--example",
         "pictures",
     ]))
+}
+
+/// Faults on purpose; `tests/examples/faults.rs` reads the arguments.
+fn faults() -> anyhow::Result<()> {
+    setup::install()?;
+    run(cargo().args(["build", "--workspace", "--bins"]))?;
+    let example = ["--quiet", "-p", "logbus-tests", "--example", "faults", "--"];
+    run(cargo()
+        .arg("run")
+        .args(example)
+        .args(std::env::args().skip(1)))
 }
 
 fn check() -> anyhow::Result<()> {
