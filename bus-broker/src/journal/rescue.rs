@@ -85,8 +85,22 @@ impl Searched {
     }
 }
 
-/// Opens the journal in this folder.
+/// Opens the journal in this folder. What the system refuses is told with the folder's name.
 pub(crate) fn open(
+    dir: &Path,
+    fsync: Fsync,
+    watch: Option<Watch>,
+) -> Result<(Book, Rescue), JournalError> {
+    open_unnamed(dir, fsync, watch).map_err(|error| match error {
+        JournalError::Disk(error) => {
+            let text = format!("the journal in {}: {error}", dir.display());
+            JournalError::Disk(std::io::Error::new(error.kind(), text))
+        }
+        other => other,
+    })
+}
+
+fn open_unnamed(
     dir: &Path,
     fsync: Fsync,
     watch: Option<Watch>,

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::bus::{Bus, Issuer, kill, pause, strs};
+use super::kills::rows;
 use super::{Chance, Plan};
 use crate::Program;
 
@@ -93,6 +94,8 @@ pub(super) fn read_only(plan: Plan) -> String {
     let args = bus.broker_args(&[]);
     let (status, lines) = Program::start("bus-broker", &strs(&args)).wait();
     assert_eq!(status.code(), Some(1), "{lines:?}");
+    let is_named = lines[0].contains(bus.journal.to_str().unwrap());
+    assert!(is_named, "no word of the folder: {lines:?}");
     pause(Duration::from_secs(plan.seconds.into()));
     disk.remount("rw");
     let broker = bus.broker(&[]);
@@ -149,6 +152,10 @@ pub(super) fn bit_flips(plan: Plan) -> String {
         reader.succeed()
     };
     broker.stop();
+    let [received, lost, _, _, _, _, earlier] =
+        rows(&summary).values().fold([0; 7], |sums, row| {
+            std::array::from_fn(|at| sums[at] + row[at])
+        });
     let told = format!(
         "flipped {}\n  journal: {journal}\n  the broker said:\n    {said}\n  a reader said:\n    {}",
         places.join(" "),
@@ -157,6 +164,12 @@ pub(super) fn bit_flips(plan: Plan) -> String {
     assert_eq!(journal.corrupt, Vec::<String>::new(), "{told}");
     assert_eq!(journal.again, 0, "{told}");
     assert!(journal.missing <= FLIPS * MESSAGE, "{told}");
+    assert_eq!(journal.delivered, received, "{told}");
+    assert_eq!(
+        journal.missing,
+        lost + earlier,
+        "what is gone is counted: {told}"
+    );
     told
 }
 

@@ -75,7 +75,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "partition",
-        summary: "three hosts, and the publisher's is cut off",
+        summary: "three hosts, of which the publisher's and the reader's are cut off in turn",
         run: network::partition,
     },
 ];

@@ -11,7 +11,7 @@ use super::bus::{Bus, Issuer, pause, strs};
 use super::{Chance, Plan};
 use crate::{Program, path_of};
 
-const CUTS: u32 = 3;
+const CUTS: [&str; 4] = ["pub", "sub", "pub", "sub"];
 const BROKER: &str = "10.231.77.1";
 
 /// The namespaces, until they are dropped.
@@ -122,11 +122,10 @@ pub(super) fn partition(plan: Plan) -> String {
         let (name, args) = bus.issuer_args(slot, plan.rate / 2, true);
         issuers.push(Issuer::of(name, hosts.start("pub", "test-worker", &args)));
     }
-    let each = Duration::from_secs(plan.seconds.into()) / (2 * CUTS);
+    let each = Duration::from_secs(plan.seconds.into()) / (2 * CUTS.len() as u32);
     let mut cuts = Vec::new();
-    for _ in 0..CUTS {
+    for host in CUTS {
         pause(chance.around(each));
-        let host = ["pub", "sub"][chance.below(2) as usize];
         let time = chance.around(each);
         hosts.cut(host, true);
         pause(time);

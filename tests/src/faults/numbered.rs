@@ -37,9 +37,9 @@ pub struct Issue<'a> {
 pub struct Note {
     /// At most so many records were said.
     pub issued: u64,
-    /// So many were on the way, with a spool on disk.
+    /// So many were in the spool; none of PUB/SUB.
     pub sent: u64,
-    /// So many were acknowledged.
+    /// So many were acknowledged; none of PUB/SUB.
     pub acknowledged: u64,
 }
 
@@ -95,12 +95,16 @@ pub fn issue(what: &Issue<'_>, is_over: impl Fn() -> bool) -> anyhow::Result<Not
             publisher.publish(&stamped(&topic, 20, &line(what.name, number)));
         }
         let stats = publisher.stats();
-        (note.sent, note.acknowledged) = (stats.sent, stats.acknowledged);
+        if what.spool.is_some() {
+            (note.sent, note.acknowledged) = (stats.sent, stats.acknowledged);
+        }
         note.write(&file)?;
         std::thread::park_timeout(TURN);
     }
     let report = publisher.shutdown(LINGER);
-    (note.sent, note.acknowledged) = (report.sent, report.acknowledged);
+    if what.spool.is_some() {
+        (note.sent, note.acknowledged) = (report.sent, report.acknowledged);
+    }
     note.write(&file)?;
     Ok(note)
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::bus::{Bus, Issuer, pause};
 
 const SAMPLES: u32 = 60;
-/// Memory may grow so much from the second third to the last: caches and tables that fill.
-const MORE_MEMORY: f64 = 0.15;
+/// Memory may grow so many KiB from the second third to the last: the journal's tables fill, and are
+/// written when they are full.
+const MORE_KIB: u64 = 16 << 10;
 
 /// What a process has.
 #[derive(Clone, Copy)]
@@ -83,7 +84,7 @@ pub fn soak(time: Duration, rate: u32) -> String {
             files[1]
         )
         .unwrap();
-        let is_flat = after as f64 <= before as f64 * (1.0 + MORE_MEMORY);
+        let is_flat = after <= before + MORE_KIB;
         // A journal's files come and go.
         if !is_flat || threads[1] > threads[0] || files[1] > files[0] + 4 {
             problems.push(*name);
