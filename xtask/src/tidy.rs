@@ -61,6 +61,7 @@ const DOCUMENTS: &[&str] = &[
     "CHANGELOG.md",
     "docs/dialects.md",
     "docs/durable.md",
+    "docs/reliability.md",
     "schemas/WIRE.md",
 ];
 /// Programs whose `--help` stands in the README.
