@@ -113,7 +113,7 @@ pub(super) fn partition(plan: Plan) -> String {
     };
     let mut bus = Bus::new().at(BROKER);
     let mut chance = Chance::new(plan.seed);
-    let broker = hosts.start("broker", "bus-broker", &bus.broker_args(&[]));
+    let broker = hosts.start("broker", "bus-broker", &bus.broker_args(&["--insecure"]));
     broker.wait_for("durable ones to");
     let is_spoilt = ["pub", "sub"].map(|host| hosts.spoil(host)) == [true; 2];
     let reader = hosts.start("sub", "logsub", &bus.durable_reader_args("sink"));
