@@ -78,9 +78,11 @@ fn resolve(mut cli: Cli) -> anyhow::Result<Config> {
     let config = configure(cli)?;
     let exposed = exposed(&config);
     if let Some(first) = exposed.first().filter(|_| !insecure) {
-        anyhow::bail!(
-            "{first}; give keys with --key and --clients (docs/security.md), or say --insecure"
-        );
+        let remedy = match config.security.is_some() {
+            true => "leave it out",
+            false => "give keys with --key and --clients (docs/security.md)",
+        };
+        anyhow::bail!("{first}; {remedy}, or say --insecure");
     }
     for place in exposed {
         eprintln!("bus-broker: warning: {place}");
