@@ -113,9 +113,10 @@ impl Pipeline {
         if let (Some(progress), true) = (&progress, is_durable) {
             lanes = lanes.accountable_to(progress.clone());
         }
+        // Before anything is opened: a view that has the terminal must be able to give it back.
+        watch_signals(events_in.0.clone())?;
         let (installation, _) = install(plan, verbose, &[], &mut lanes, say)?;
         let next = Arc::<Next>::default();
-        watch_signals(events_in.0.clone())?;
         let attached = process::now();
         let Sources {
             receiving,
