@@ -197,6 +197,9 @@ fn native(topic: &str, sender: u64, payload: &str) -> Message {
     frames.into_iter().map(Frame::from).collect()
 }
 
+/// How long what was sent may be on its way before it is sent again.
+const AGAIN: Duration = Duration::from_secs(4);
+
 fn pause() {
     drop(wait(&mut PollSet::new(), Some(Duration::from_millis(5))));
 }
@@ -219,15 +222,22 @@ fn exchange(
         }
         pause();
     }
-    for message in others {
-        drop(writer.send(message).unwrap());
-    }
-    let mut received = Vec::new();
+    let (mut received, mut sent): (_, Option<Instant>) = (Vec::new(), None);
     loop {
         assert!(
             Instant::now() < deadline,
             "the last did not come: {received:?}"
         );
+        // A connection that breaks is dialled again, and what was sent meanwhile is lost, as
+        // everywhere between publishers and subscribers.
+        if sent.is_none_or(|sent| sent.elapsed() > AGAIN) {
+            sent = Some(Instant::now());
+            received.clear();
+            for message in &others {
+                drop(writer.subscription_events().unwrap());
+                drop(writer.send(message.copy()).unwrap());
+            }
+        }
         let Some(message) = reader.receive().unwrap() else {
             pause();
             continue;
@@ -283,7 +293,7 @@ fn nobody_publishes_or_reads_beyond_its_rights() {
         }
         pause();
     }
-    assert_eq!(bus.refused("writer"), 2);
+    assert!(bus.refused("writer") >= 2);
 }
 
 #[test]
@@ -309,7 +319,7 @@ fn a_stolen_sender_id_is_refused_and_counted() {
         vec![native("shop", 7, "forged"), native("shop", 8, "last")],
     );
     assert!(received.is_empty(), "{received:?}");
-    assert_eq!(bus.refused("thief"), 1);
+    assert!(bus.refused("thief") >= 1);
 }
 
 /// Sends again and again under this topic until the reader has one of them. While rights change,
