@@ -227,11 +227,15 @@ fn publish(
         return say(board, &peer, &refused);
     }
     keep(journal, &topic, &header, native.payload);
-    journal.unanswered.push((peer, header.sender.0, topic));
+    journal
+        .unanswered
+        .push((peer.clone(), header.sender.0, topic));
     // What comes again may be answered before it is here: an answer speaks for all that is known.
-    let slack = if journal.was_away { 2 } else { 1 };
-    if journal.unanswered.len() > slack * rules.credit as usize {
-        let count = journal.unanswered.len();
+    let is_again = journal.was_away || journal.again > 0;
+    let slack = if is_again { 2 } else { 1 };
+    let of_peer = journal.unanswered.iter().filter(|(of, ..)| *of == peer);
+    let count = of_peer.count();
+    if count > slack * rules.credit as usize {
         journal.faults.push(format!("{count} without an answer"));
     }
 }

@@ -113,7 +113,8 @@ fn killed_in_the_middle_of_everything_nothing_comes_twice_or_out_of_order() {
         child.kill().unwrap();
         child.wait().unwrap();
         // What the broker had acknowledged when the process died may come again, but not twice.
-        assert!(broker.journal().faults.is_empty(), "round {round}");
+        let faults = broker.journal().faults.clone();
+        assert!(faults.is_empty(), "round {round}: {faults:?}");
     }
     let done = drained(&broker, dir.path(), &[]);
     let said = String::from_utf8_lossy(&done.stderr);

@@ -265,7 +265,7 @@ impl Courier {
         let Some(welcome) = self.link.welcome() else {
             return;
         };
-        let credit = match self.window.is_again() {
+        let credit = match self.window.is_again() || self.is_inherited() {
             // The answer to the first that comes again speaks for all that the broker has, while the
             // others are still on their way: they are left some of the credit.
             true => welcome.credit as usize / 2,
@@ -286,6 +286,16 @@ impl Courier {
             }
             self.window.mark_sent();
         }
+    }
+
+    /// Whether what is sent next was a dead publisher's, who may have sent it before.
+    fn is_inherited(&self) -> bool {
+        let place = self.window.items().next().and_then(|item| item.place);
+        place.is_some_and(|place| {
+            self.spool
+                .as_ref()
+                .is_none_or(|own| own.id() != place.spool)
+        })
     }
 
     /// Says a line, unless one of this kind was said.
