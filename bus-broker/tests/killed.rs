@@ -32,9 +32,13 @@ impl Broker {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = lines.next().unwrap().unwrap();
-        let endpoint = line.rsplit("durable ones to ").next().unwrap();
-        let endpoint = endpoint.split(' ').next().unwrap().parse().unwrap();
+        // A journal that did not end properly may have something to say first.
+        let endpoint = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (_, behind) = line.split_once("durable ones to ")?;
+            Some(behind.split(' ').next().unwrap().parse().unwrap())
+        });
+        let endpoint = endpoint.unwrap();
         Self { child, endpoint }
     }
 }

@@ -63,7 +63,7 @@ fn test() -> anyhow::Result<()> {
     setup::python()?;
     run(cargo().args(["build", "--workspace", "--bins"]))?;
     tidy::tidy()?;
-    run(cargo().args(["test", "--workspace"]))?;
+    run(cargo().args(["test", "--workspace", "--no-fail-fast"]))?;
     wheel::install("dev")?;
     wheel::test()
 }
