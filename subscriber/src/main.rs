@@ -127,9 +127,7 @@ fn run(
         rejects,
     };
     let history = wanted.map(History::connect).transpose()?.flatten();
-    if let Some(history) = &history {
-        say(&history.describe());
-    }
+    let journal = history.as_ref().map(History::describe);
     let is_durable = history.as_ref().is_some_and(|of| of.wanted().is_durable());
     let mut watch = Watch::new(&config.files);
     let (events, received) = pipeline::events();
@@ -154,6 +152,8 @@ fn run(
         (events, received),
         &say,
     )?;
+    // By now a signal asks it to end in order, which whoever reads this may rely on.
+    journal.iter().for_each(|line| say(line));
     let deadline = view.timeout.map(|timeout| Instant::now() + timeout);
     let (mut is_late, mut is_refused) = (false, false);
     loop {

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use logbus_tests::{Logsub, Program, path_of};
+use logbus_tests::{Logsub, Program, free_port, path_of};
 
 #[test]
 fn a_port_in_use_is_one_line_that_names_it_and_what_may_hold_it() {
@@ -44,9 +44,7 @@ fn wrong_usage_is_one_line_and_exit_code_2() {
 
 #[test]
 fn a_message_that_reaches_nobody_is_said_to() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("tcp://{}", free.local_addr().unwrap());
-    drop(free);
+    let endpoint = format!("tcp://127.0.0.1:{}", free_port());
     let logpub = Program::start(
         "logpub",
         &["--connect", &endpoint, "--linger", "0.2", "hello"],

@@ -1,7 +1,7 @@
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use logbus_tests::seq_server::SeqServer;
-use logbus_tests::{Logsub, Program};
+use logbus_tests::{Logsub, Program, free_port};
 
 /// The number at the end of each event's message, in the order in which the server took them.
 fn numbers(server: &SeqServer) -> Vec<usize> {
@@ -14,9 +14,7 @@ fn numbers(server: &SeqServer) -> Vec<usize> {
 
 #[test]
 fn what_logsub_held_for_seq_when_it_was_killed_arrives_after_its_restart() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().display().to_string();
     let url = format!("http://{address}");

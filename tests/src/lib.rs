@@ -14,6 +14,7 @@ mod running;
 mod terminal;
 mod keys;
 pub mod picture;
+mod ports;
 mod rsyslog;
 pub mod faults;
 #[path = "../../subscriber/src/handler/seq/conformance_server.rs"]
@@ -22,7 +23,6 @@ pub mod seq_server;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use logbus_publisher::{Config, Publisher};
 
+pub use ports::{free_port, free_port_base};
 pub use rsyslog::Rsyslog;
 pub use terminal::Terminal;
 
@@ -360,26 +361,6 @@ impl Sums {
     pub fn all(&self) -> u64 {
         self.received + self.lost + self.discarded + self.malformed + self.earlier
     }
-}
-
-/// Four free ports in a row; the first.
-pub fn free_port_base() -> u16 {
-    for _ in 0..200 {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = first.local_addr().unwrap().port();
-        let rest =
-            (1..4).map(|next| TcpListener::bind(("127.0.0.1", base.checked_add(next)?)).ok());
-        if rest.collect::<Option<Vec<_>>>().is_some() {
-            return base;
-        }
-    }
-    panic!("no four free ports in a row");
-}
-
-/// A port that nobody has.
-pub fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
 }
 
 /// The first line of a file that holds `text`, once it is there.
