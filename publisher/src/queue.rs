@@ -352,6 +352,7 @@ impl Queue {
         mut fate: impl FnMut(&Topic) -> Fate,
     ) -> Taken {
         let mut taken = Taken::default();
+        let mut makes_room = false;
         let mut state = self.lock();
         state.sender = Rest::Awake;
         state.why_full = Why::default();
@@ -373,6 +374,7 @@ impl Queue {
                         taken.entries.push(entry);
                     }
                     Fate::Discard => {
+                        makes_room = true;
                         state.bytes -= entry.bytes.len();
                         state.discard(entry.topic, Reason::NoSubscriber, &self.counters);
                     }
@@ -388,6 +390,9 @@ impl Queue {
         state.bytes -= bytes;
         state.in_hand.0 += taken.entries.len();
         state.in_hand.1 += bytes;
+        if makes_room {
+            self.room.notify_all();
+        }
         state.describe(taken)
     }
 

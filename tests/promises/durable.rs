@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use logbus_publisher::{Config, Delivery, DurableConfig, Publisher, stamped};
 use logbus_tests::{Program, free_port, free_port_base, path_of};
 
-const LINGER: Duration = Duration::from_secs(30);
+const LINGER: Duration = Duration::from_secs(120);
 
 /// The places of one bus with a journal.
 struct Bus {

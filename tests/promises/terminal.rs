@@ -6,7 +6,7 @@ use logbus_publisher::{Config, Publisher, stamped};
 use logbus_tests::{Logsub, Program, Terminal, endpoint_in, publishers};
 
 const SENDERS: usize = 20;
-const LINGER: Duration = Duration::from_secs(20);
+const LINGER: Duration = Duration::from_secs(120);
 
 fn say(sender: &Publisher, level: i64, text: &str) {
     sender.publish(&stamped("shop.orders", level, text));

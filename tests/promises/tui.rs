@@ -6,7 +6,7 @@ use logbus_publisher::{Publisher, stamped};
 use logbus_tests::{Terminal, free_port, publishers};
 
 const SENDERS: usize = 20;
-const LINGER: Duration = Duration::from_secs(20);
+const LINGER: Duration = Duration::from_secs(120);
 
 /// The interactive view, and the endpoint where it listens.
 fn interactive(args: &[&str], rows: u16, cols: u16) -> (Terminal, String) {

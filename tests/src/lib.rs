@@ -37,7 +37,7 @@ pub use terminal::Terminal;
 use running::{Running, Watched};
 
 /// Longer than anything takes on a slow machine; reached only by a test that fails.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running program and what it said so far.
 pub struct Program {
@@ -135,13 +135,17 @@ impl Program {
 
     /// Waits for a line that holds `text`, and asks for it again and again: a PUB socket cannot
     /// tell its user from when on somebody listens.
-    pub fn wait_for_answer(&self, text: &str, mut ask: impl FnMut()) {
-        const BETWEEN: Duration = Duration::from_millis(20);
+    pub fn wait_for_answer(&self, text: &str, ask: impl FnMut()) {
+        self.wait_for_answer_within(Duration::from_millis(20), text, ask);
+    }
+
+    /// The same, with so much time for each answer.
+    pub fn wait_for_answer_within(&self, between: Duration, text: &str, mut ask: impl FnMut()) {
         let deadline = Instant::now() + PATIENCE;
         let is_said = |lines: &Vec<String>| lines.iter().any(|line| line.contains(text));
         while Instant::now() < deadline {
             ask();
-            if is_said(&self.said.wait(BETWEEN, is_said)) {
+            if is_said(&self.said.wait(between, is_said)) {
                 return;
             }
         }

@@ -1,7 +1,8 @@
 //! A worker process for the tests: it publishes as it is told, then says what became of it.
 //!
 //! `test-worker ENDPOINT flood TOPICS RECORDS` publishes in turn under some topics from a small
-//! queue, prints `flooded`, and ends when its standard input does. `test-worker ENDPOINT fork`
+//! queue, prints `flooded`, publishes each line of its standard input under each of them, and ends
+//! when that ends. `test-worker ENDPOINT fork`
 //! publishes, forks, and publishes in both processes. `test-worker ENDPOINT issue NAME RATE NOTE SPOOL`
 //! publishes numbered records until its standard input ends, durably when SPOOL is not empty. The last
 //! line is `published N`.
@@ -14,10 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use logbus_publisher::{Config, Publisher, stamped};
+use logbus_publisher::{Config, Overflow, Publisher, stamped};
 use logbus_tests::faults::{self, Issue};
 
-const LINGER: Duration = Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(60);
+/// How long records wait in a flood that nobody wants.
+const HOLD: Duration = Duration::from_secs(3);
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -43,25 +46,29 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn flood(mut config: Config, topics: &str, records: u64) -> anyhow::Result<()> {
+    // Most of the flood shall meet the subscriber.
+    config.overflow = Overflow::Block(LINGER);
     config.queue_records = 5_000;
+    config.hold = HOLD;
     let publisher = Publisher::new(config)?;
     let topics: Vec<&str> = topics.split(',').collect();
     let padding = "x".repeat(400);
     for at in 0..records {
         let topic = topics[at as usize % topics.len()];
         publisher.publish(&stamped(topic, 20, &format!("{at} {padding}")));
-        if at % 1_000 == 999 {
-            // Some breath for the sender, so that most of the flood meets the slow subscriber.
-            publisher.flush(Duration::from_millis(20));
-        }
     }
     publisher.flush(LINGER);
     println!("flooded");
-    std::io::stdin()
-        .read_to_end(&mut Vec::new())
-        .context("standard input")?;
+    let mut published = records;
+    for line in std::io::stdin().lines() {
+        let line = line.context("standard input")?;
+        for topic in &topics {
+            publisher.publish(&stamped(topic, 20, &line));
+            published += 1;
+        }
+    }
     drop(publisher.shutdown(LINGER));
-    println!("published {records}");
+    println!("published {published}");
     Ok(())
 }
 

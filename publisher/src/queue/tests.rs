@@ -27,6 +27,11 @@ fn take_all(queue: &Queue) -> Taken {
     queue.take(usize::MAX, true, |_| Fate::Send)
 }
 
+fn discard_all(queue: &Queue) {
+    let taken = queue.take(usize::MAX, true, |_| Fate::Discard);
+    assert!(taken.entries.is_empty());
+}
+
 #[test]
 fn a_full_queue_discards_the_newest_and_counts_it_by_topic() {
     let queue = queue(2, Overflow::DiscardNewest);
@@ -63,6 +68,21 @@ fn a_caller_that_may_wait_goes_on_when_there_is_room() {
     });
     assert_eq!(texts(&take_all(&queue).entries), ["2"]);
     assert!(queue.counters.discarded().is_empty());
+}
+
+#[test]
+fn a_caller_that_may_wait_goes_on_when_what_nobody_wants_is_discarded() {
+    let queue = queue(1, Overflow::Block(Duration::from_secs(3600)));
+    // In some of the rounds the caller waits already.
+    for _ in 0..500 {
+        push(&queue, "a", "1");
+        std::thread::scope(|scope| {
+            scope.spawn(|| push(&queue, "a", "2"));
+            std::thread::yield_now();
+            discard_all(&queue);
+        });
+        discard_all(&queue);
+    }
 }
 
 #[test]

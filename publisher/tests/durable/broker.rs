@@ -13,7 +13,7 @@ use logbus_schemas::wire::{Flags, Header, Identity, Native};
 use logbus_transport::{Frame, Message, Options, Peer, PollSet, Switchboard, wait};
 
 /// Longer than anything takes on a slow machine; reached only by a test that fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the broker does.
 #[derive(Clone)]

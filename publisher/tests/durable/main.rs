@@ -16,7 +16,7 @@ use broker::Broker;
 use logbus_publisher::{Config, Delivery, DurableConfig, Publisher, Report, Stats, Tell, stamped};
 
 /// Longer than anything takes on a slow machine.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) fn config(broker: &Broker, durable: DurableConfig) -> Config {
     Config {
