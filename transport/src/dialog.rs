@@ -3,20 +3,51 @@
 //! A [`Caller`] is one side of one dialog and connects; a [`Switchboard`] has the other side of many,
 //! and knows each caller as a [`Peer`] for as long as its connection stands. Neither ever waits, and
 //! neither drops anything: what has no room is given back.
+//!
+//! A ROUTER knows its peers by an identity that a peer may choose, so that one could wait for another's
+//! to be free and hear what was meant for that one. A secured switchboard therefore knows a peer by its
+//! connection as well, and sends nothing to one whose connection is known to be lost.
 
+use std::collections::HashMap;
+use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::zmq::{POLLIN, POLLOUT, Socket, SocketType};
 
+use crate::curve::{Gate, Security};
 use crate::endpoint::Endpoint;
 use crate::message::{Frame, Message};
+use crate::notices::Notices;
 use crate::socket::{Attachment, Error, Flushed, Options, PeerEvent, Sent};
 use crate::wait::PollSet;
+use crate::zap::User;
 use crate::zmq::{Opened, Went, broken, monitor, peer_events, send};
+
+/// The kind of the notices that are told from here.
+const CUT: &str = "callers cut";
 
 /// A caller, as its switchboard knows it. One that connects again is another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Peer(Box<[u8]>);
+pub struct Peer {
+    identity: Box<[u8]>,
+    /// Where the switchboard is secured.
+    connection: Option<Connection>,
+}
+
+/// A connection of a secured socket, and the descriptor that it has, or had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Connection {
+    user: User,
+    descriptor: RawFd,
+}
+
+impl Peer {
+    /// Who it is, at a secured switchboard.
+    pub fn user(&self) -> Option<User> {
+        self.connection.map(|connection| connection.user)
+    }
+}
 
 /// What became of a message to a peer.
 #[derive(Debug)]
@@ -105,6 +136,11 @@ impl Caller {
 /// The side that listens.
 pub struct Switchboard {
     opened: Opened,
+    /// Who may come in, where it is secured.
+    gate: Option<Arc<dyn Gate>>,
+    notices: Notices,
+    /// The connection that was heard last by each descriptor, where it is secured.
+    heard: HashMap<RawFd, User>,
 }
 
 impl Switchboard {
@@ -116,30 +152,117 @@ impl Switchboard {
         let endpoints = endpoints.iter().cloned();
         let attachments: Vec<Attachment> = endpoints.map(Attachment::Bind).collect();
         opened.attach(&attachments)?;
-        Ok(Self { opened })
+        let gate = match &options.security {
+            Some(Security::Server { gate, .. }) => Some(gate.clone()),
+            _ => None,
+        };
+        Ok(Self {
+            opened,
+            gate,
+            notices: options.notices.clone(),
+            heard: HashMap::new(),
+        })
     }
 
     /// The next message and who sent it, or `None` when there is none just now.
     pub fn receive(&mut self) -> Result<Option<(Peer, Message)>, Error> {
-        let Some(message) = self.opened.receive()? else {
-            return Ok(None);
-        };
-        let mut frames = message.into_frames();
-        // A ROUTER puts the peer's identity before each message (zmq_socket(3)).
-        let identity = frames.next().map(|frame| Box::from(&*frame));
-        Ok(identity.map(|identity| (Peer(identity), frames.collect())))
+        while let Some(message) = self.opened.receive()? {
+            let mut frames = message.into_frames();
+            // A ROUTER puts the peer's identity before each message (zmq_socket(3)).
+            let Some(identity) = frames.next().map(|frame| Box::from(&*frame)) else {
+                continue;
+            };
+            let mut message: Message = frames.collect();
+            let connection = match &self.gate {
+                None => None,
+                Some(gate) => match connection(&mut message) {
+                    Some(known) if gate.admit(&known.user.key).is_ok() => Some(known),
+                    // What came in before its key was taken away.
+                    Some(known) => {
+                        self.cut(known, "it may not come in any more");
+                        continue;
+                    }
+                    None => continue,
+                },
+            };
+            if let Some(Connection { user, descriptor }) = connection {
+                let last = self.heard.entry(descriptor).or_insert(user);
+                // What a connection said last may be read when another one has its descriptor.
+                if last.connection < user.connection {
+                    *last = user;
+                }
+            }
+            let peer = Peer {
+                identity,
+                connection,
+            };
+            return Ok(Some((peer, message)));
+        }
+        Ok(None)
     }
 
     /// Sends to one peer, or gives the message back. That a busy peer is gone shows once everything
     /// that it said was received.
     pub fn send(&mut self, peer: &Peer, message: Message) -> Result<Told, Error> {
-        let identity = std::iter::once(Frame::from(&*peer.0));
+        if self.is_lost(peer) {
+            return Ok(Told::Gone);
+        }
+        let identity = std::iter::once(Frame::from(&*peer.identity));
         let message = identity.chain(message.into_frames()).collect();
         Ok(match send(&self.opened.socket, message)? {
             Went::Taken => Told::Taken,
             Went::NoSuchPeer(_) => Told::Gone,
             Went::Busy(message) => Told::Busy(message.into_frames().skip(1).collect()),
         })
+    }
+
+    /// Whether the connection of a peer is known to have ended. libzmq tells of that before it begins
+    /// to free the identity, for which its threads must speak with one another twice; another peer that
+    /// waits for the identity does not get what is sent right after this said no.
+    fn is_lost(&mut self, peer: &Peer) -> bool {
+        let (Some(connection), Some(door)) = (peer.connection, &mut self.opened.door) else {
+            return false;
+        };
+        door.has_lost(connection.user.connection, connection.descriptor)
+    }
+
+    /// Ends the connection of a peer, at a secured switchboard; it may come again.
+    pub fn put_out(&mut self, peer: &Peer, why: &str) {
+        if let Some(connection) = peer.connection {
+            self.cut(connection, why);
+        }
+    }
+
+    /// The gate may decide otherwise now: whoever may not come in any more is put out.
+    pub fn reconsider(&mut self) {
+        let Some(gate) = self.gate.clone() else {
+            return;
+        };
+        let is_out = |user: &User| gate.admit(&user.key).is_err();
+        let out: Vec<Connection> = self
+            .heard
+            .iter()
+            .filter(|(_, user)| is_out(user))
+            .map(|(&descriptor, &user)| Connection { user, descriptor })
+            .collect();
+        for connection in out {
+            self.cut(connection, "it may not come in any more");
+        }
+    }
+
+    fn cut(&mut self, connection: Connection, why: &str) {
+        let Connection { user, descriptor } = connection;
+        if self.heard.get(&descriptor) == Some(&user) {
+            self.heard.remove(&descriptor);
+        }
+        if let Some(door) = &mut self.opened.door
+            && !door.has_lost(user.connection, descriptor)
+        {
+            door.put_out(descriptor);
+            self.notices.tell(CUT, || {
+                format!("client with the key {} cut: {why}", user.key)
+            });
+        }
     }
 
     /// Where the socket listens, with the real port where 0 was asked for.
@@ -158,6 +281,13 @@ impl Switchboard {
     pub fn close(self, linger: Duration) -> Flushed {
         self.opened.close(linger)
     }
+}
+
+/// By which connection a message came in.
+fn connection(message: &mut Message) -> Option<Connection> {
+    let user = message.user()?;
+    let descriptor = message.first_mut()?.descriptor()?;
+    Some(Connection { user, descriptor })
 }
 
 #[cfg(test)]

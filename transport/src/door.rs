@@ -85,8 +85,16 @@ impl Door {
     /// know by now. Once it said yes, libzmq's own record of the connection may be gone.
     pub(crate) fn is_lost(&mut self, serial: u64, descriptor: RawFd) -> Result<bool, Error> {
         self.serve()?;
+        Ok(self.has_lost(serial, descriptor))
+    }
+
+    /// The same, without letting anybody in meanwhile.
+    pub(crate) fn has_lost(&mut self, serial: u64, descriptor: RawFd) -> bool {
+        // Connections that have a number already have one below that of the next.
+        self.traffic
+            .hear(self.zap.as_ref().map_or(0, Zap::next_serial));
         let lost = self.traffic.lost.get(&descriptor);
-        Ok(lost.is_some_and(|next| *next > serial))
+        lost.is_some_and(|next| *next > serial)
     }
 
     /// Ends a connection.

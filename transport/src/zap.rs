@@ -159,7 +159,7 @@ fn failed(text: &str) -> Verdict {
 }
 
 /// Who sent a message at a secured socket: one connection of the owner of one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct User {
     /// The connection: one that came later has a higher number, at the same socket.
     pub connection: u64,
