@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::zmq::{POLLIN, POLLOUT, Socket, SocketType};
 
@@ -19,6 +19,7 @@ use crate::curve::{Gate, Security};
 use crate::endpoint::Endpoint;
 use crate::message::{Frame, Message};
 use crate::notices::Notices;
+use crate::redial::Redial;
 use crate::socket::{Attachment, Error, Flushed, Options, PeerEvent, Sent};
 use crate::wait::PollSet;
 use crate::zap::User;
@@ -121,6 +122,10 @@ impl Caller {
         };
         set.add_zmq(&self.opened.socket, awaited);
         self.opened.poll_door(set);
+        if self.opened.redial.as_ref().is_some_and(Redial::has_events) {
+            // Receiving has heard of them, and nothing else will come that tells so.
+            set.wake_by(Instant::now());
+        }
         if let Some(monitor) = &self.monitor {
             set.add_zmq(monitor, POLLIN);
         }
@@ -292,8 +297,6 @@ fn connection(message: &mut Message) -> Option<Connection> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::wait::wait;
 

@@ -69,6 +69,11 @@ impl Redial {
         std::mem::take(&mut self.events)
     }
 
+    /// Whether there is any that was not taken.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     pub(crate) fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
         set.add_zmq(&self.monitor, POLLIN);
         if let Some(due) = self.due {
