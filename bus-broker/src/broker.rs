@@ -14,7 +14,7 @@ use logbus_transport::{
 };
 
 use crate::config::Config;
-use crate::durable::{Durable, DurableConfig};
+use crate::durable::Durable;
 use crate::entrance::{Entrance, describe};
 use crate::fanout::Fanout;
 use crate::hub::{Hub, Source, Stop};
@@ -37,7 +37,7 @@ pub struct Broker {
 
 impl Broker {
     /// Opens every endpoint and starts to work.
-    pub fn start(config: Config) -> Result<Self, Error> {
+    pub fn start(mut config: Config) -> Result<Self, Error> {
         let waker = Waker::new()?;
         let notices = Notices::default();
         let mut sources = open_sources(&config, &notices)?;
@@ -46,23 +46,18 @@ impl Broker {
         let (more, listening) = open_listeners(&config, &waker)?;
         sources.extend(more);
         let publishers = sources.iter().map(|source| source.name.clone()).collect();
-        let say = shared(config.say);
-        let (durable, source) = open_durable(
-            config.durable.as_ref(),
-            &config.program,
-            config.max_frame,
-            &say,
-        )?;
+        let say = shared(std::mem::replace(&mut config.say, Box::new(|_| {})));
+        let guard = config
+            .security
+            .as_ref()
+            .map(|secured| Guard::new(secured.rights.clone(), notices.clone()));
+        let (durable, source) = open_durable(&config, guard.clone(), &notices, &say)?;
         sources.extend(source);
         let subscribers = endpoints(&outlets);
         let pyzmq_subscribers = endpoints(&pyzmq);
         let stop = Arc::new(Stop::default());
         let taps = config.taps.clone();
         let fanout = Fanout::new(outlets, PyzmqOutlets::new(pyzmq), config.taps);
-        let guard = config
-            .security
-            .as_ref()
-            .map(|secured| Guard::new(secured.rights.clone(), notices.clone()));
         let hub = Hub::new(
             sources,
             listening,
@@ -165,15 +160,16 @@ fn shared(say: Box<dyn Fn(&str) + Send>) -> Arc<dyn Fn(&str) + Send + Sync> {
 
 /// Opens the durable endpoint, if there is one, and with it a source for the hub.
 fn open_durable(
-    config: Option<&DurableConfig>,
-    program: &str,
-    max_frame: usize,
+    config: &Config,
+    guard: Option<Guard>,
+    notices: &Notices,
     say: &Arc<dyn Fn(&str) + Send + Sync>,
 ) -> Result<(Option<Durable>, Option<Source>), Error> {
-    let Some(config) = config else {
+    let Some(durable) = &config.durable else {
         return Ok((None, None));
     };
-    let (durable, inlet) = Durable::start(config, program, max_frame, say.clone())?;
+    let options = listening_options(config, Side::Both, notices);
+    let (durable, inlet) = Durable::start(durable, &config.program, options, guard, say.clone())?;
     let names: Vec<String> = durable
         .endpoints()
         .iter()

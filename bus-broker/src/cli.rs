@@ -322,9 +322,24 @@ pub(crate) enum Command {
     },
     /// List durable subscriptions: names, places, lag
     Consumers {
+        #[command(flatten)]
+        keys: KeyArgs,
         #[command(subcommand)]
         what: Option<ConsumersCommand>,
     },
+}
+
+/// The keys of whoever asks a broker that serves only clients with keys.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Security")]
+pub(crate) struct KeyArgs {
+    /// The file with the secret key of whoever asks [default: LOGBUS_KEY_FILE]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The file with the broker's public key [default: LOGBUS_SERVER_KEY_FILE]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) server_key: Option<PathBuf>,
 }
 
 /// What to do with a journal.

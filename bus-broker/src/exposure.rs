@@ -52,10 +52,9 @@ pub fn exposed(config: &Config) -> Vec<Exposed> {
     let subscribers = subscribers
         .filter(|attachment| is_exposed(attachment, true))
         .map(|attachment| attachment.endpoint().to_string());
-    // A durable endpoint asks nobody for a key.
     let durable = config.durable.iter().flat_map(|durable| &durable.endpoints);
     let durable = durable
-        .filter(|endpoint| has_keys || !endpoint.is_local())
+        .filter(|endpoint| is_exposed(&Attachment::Bind((*endpoint).clone()), true))
         .map(ToString::to_string);
     let places = entrances.chain(subscribers).chain(durable);
     places.map(|place| Exposed { place, has_keys }).collect()
@@ -63,8 +62,11 @@ pub fn exposed(config: &Config) -> Vec<Exposed> {
 
 #[cfg(test)]
 mod tests {
+    use logbus_transport::KeyPair;
+
     use super::*;
     use crate::entrance::Entrance;
+    use crate::{DurableConfig, JournalConfig, Rights, Secured};
 
     fn shown(publishers: &[&str], subscribers: &[&str]) -> Vec<String> {
         let entrances = publishers.iter().map(|text| Entrance::listen(text));
@@ -98,5 +100,30 @@ mod tests {
                 "nng+tcp://0.0.0.0:1"
             ]
         );
+    }
+
+    #[test]
+    fn with_keys_the_durable_endpoint_asks_for_one_as_the_others_do() {
+        let clients = tempfile::tempdir().unwrap();
+        let durable = DurableConfig {
+            endpoints: ["tcp://*:1", "ipc:///x"]
+                .map(|at| at.parse().unwrap())
+                .into(),
+            journal: JournalConfig::new(clients.path()),
+        };
+        let mut config = Config {
+            publishers: Vec::new(),
+            subscribers: Vec::new(),
+            durable: Some(durable),
+            ..Config::default()
+        };
+        let open: Vec<String> = exposed(&config).iter().map(|e| e.place.clone()).collect();
+        assert_eq!(open, ["tcp://*:1"]);
+        config.security = Some(Secured {
+            own: KeyPair::generate().unwrap(),
+            rights: Rights::open(clients.path()).unwrap(),
+            dialled: None,
+        });
+        assert!(exposed(&config).is_empty());
     }
 }

@@ -119,7 +119,15 @@ impl Hub {
     pub(crate) fn guarded_by(mut self, guard: Option<Guard>, notices: Notices) -> Self {
         self.guard = guard;
         self.notices = notices;
+        self.claim_own();
         self
+    }
+
+    /// Nobody else may use the sender id under which foreign records go on.
+    fn claim_own(&self) {
+        if let Some(guard) = &self.guard {
+            guard.claim_own(self.translator.sender());
+        }
     }
 
     /// What the taps and the journal want, before anything flows.
@@ -169,6 +177,7 @@ impl Hub {
             for heartbeat in self.translator.heartbeats() {
                 self.send_own(heartbeat, None)?;
             }
+            self.claim_own();
             if let Some(guard) = &mut self.guard
                 && guard.refresh(Instant::now())
             {
@@ -236,11 +245,19 @@ impl Hub {
             _ => None,
         };
         let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
-        let (guard, own) = (&mut self.guard, self.translator.sender());
+        // What is kept was asked about before it was.
+        let guard = self.guard.as_ref().filter(|_| !is_kept);
+        let own = self.translator.sender();
         let may = |topic: &Topic, sender: Option<SenderId>| match guard {
             None => true,
-            Some(guard) if sender == Some(own) => guard.refuse_own(user, topic.as_str()),
-            Some(guard) => guard.lets_pass(user, is_secured, topic.as_str(), sender),
+            Some(guard) if sender == Some(own) => {
+                guard.refuse_sender(user, topic.as_str());
+                false
+            }
+            Some(guard) => {
+                let passes = guard.lets_pass(user, is_secured, topic.as_str(), sender);
+                passes.is_ok()
+            }
         };
         let records = match self.translator.translate(&frames, dialect, may) {
             Ok(Translated::Refused) => return Ok(()),
@@ -281,6 +298,7 @@ impl Hub {
         for goodbye in std::mem::replace(&mut self.translator, fresh).goodbyes() {
             self.send_own(goodbye, None)?;
         }
+        self.claim_own();
         Ok(())
     }
 
@@ -372,7 +390,11 @@ impl Hub {
             drop(self.send_own(goodbye, None));
         }
         self.summary.tap_overflow = self.fanout.tap_overflow();
-        self.summary.refused = self.guard.take().map(Guard::refused).unwrap_or_default();
+        self.summary.refused = self
+            .guard
+            .take()
+            .map(|guard| guard.refused())
+            .unwrap_or_default();
         for (kind, count) in self.notices.counts() {
             self.summary.notices.insert(kind, count);
         }

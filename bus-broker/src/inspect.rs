@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use logbus_broker::{ConsumerInfo, JournalError, Offline, ask_consumers};
-use logbus_transport::Endpoint;
+use logbus_transport::{Endpoint, Security};
 
-use crate::cli::{ConsumersCommand, JournalArgs, JournalCommand};
+use crate::cli::{ConsumersCommand, JournalArgs, JournalCommand, KeyArgs};
 
 /// How long a running broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -124,7 +124,11 @@ fn import(journal: &mut Offline, file: &Path) -> anyhow::Result<()> {
 }
 
 /// From the folder, or from the broker that has it open.
-pub(crate) fn consumers(what: Option<&ConsumersCommand>, args: &JournalArgs) -> anyhow::Result<()> {
+pub(crate) fn consumers(
+    what: Option<&ConsumersCommand>,
+    args: &JournalArgs,
+    keys: &KeyArgs,
+) -> anyhow::Result<()> {
     let forget = what.map(|ConsumersCommand::Rm { name }| name.as_str());
     let offline = match &args.dir {
         Some(dir) => match Offline::open(dir) {
@@ -141,11 +145,14 @@ pub(crate) fn consumers(what: Option<&ConsumersCommand>, args: &JournalArgs) -> 
                 .transpose()?;
             (journal.consumers()?, was.unwrap_or(true))
         }
-        None => ask(forget, args)?,
+        None => ask(forget, args, keys)?,
     };
     match forget {
         Some(name) if !was => {
-            bail!("there is no durable subscription {name:?}, or it is being read")
+            bail!(
+                "there is no durable subscription {name:?}, or it is being read, or it is \
+                 another client's"
+            )
         }
         Some(_) => {}
         None => show(&all),
@@ -153,13 +160,18 @@ pub(crate) fn consumers(what: Option<&ConsumersCommand>, args: &JournalArgs) -> 
     Ok(())
 }
 
-fn ask(forget: Option<&str>, args: &JournalArgs) -> anyhow::Result<(Vec<ConsumerInfo>, bool)> {
+fn ask(
+    forget: Option<&str>,
+    args: &JournalArgs,
+    keys: &KeyArgs,
+) -> anyhow::Result<(Vec<ConsumerInfo>, bool)> {
     let text = args
         .durable_endpoint
         .first()
         .context("--durable-endpoint is empty")?;
     let endpoint: Endpoint = text.parse().context("--durable-endpoint")?;
-    let answer = ask_consumers(&endpoint, forget, PATIENCE)?;
+    let security = Security::from_files(keys.key.as_deref(), keys.server_key.as_deref())?;
+    let answer = ask_consumers(&endpoint, security, forget, PATIENCE)?;
     answer.with_context(|| {
         format!("no broker answers at {endpoint}; say where with --durable-endpoint, or name its folder with --journal")
     })
@@ -193,6 +205,16 @@ fn show(all: &[ConsumerInfo]) {
             visible(&topics),
         ]
     }));
+    if all.iter().all(|one| one.owner.is_none()) {
+        return print(&rows);
+    }
+    let owners = all.iter().map(|one| one.owner.as_deref().map(visible));
+    let owners = owners.map(Option::unwrap_or_default);
+    let owners = std::iter::once("client".to_owned()).chain(owners);
+    let rows = rows.into_iter().zip(owners);
+    let rows: Vec<[String; 7]> = rows
+        .map(|([a, b, c, d, e, f], owner)| [a, b, c, d, e, f, owner])
+        .collect();
     print(&rows);
 }
 

@@ -36,8 +36,8 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Some(Command::Keygen { name, dir }) => keygen(name, dir).map(|()| ExitCode::SUCCESS),
         Some(Command::Journal { what }) => inspect::journal(what, &cli.journal),
-        Some(Command::Consumers { what }) => {
-            inspect::consumers(what.as_ref(), &cli.journal).map(|()| ExitCode::SUCCESS)
+        Some(Command::Consumers { keys, what }) => {
+            inspect::consumers(what.as_ref(), &cli.journal, keys).map(|()| ExitCode::SUCCESS)
         }
         None => return serve(cli),
     };

@@ -2,13 +2,16 @@
 //!
 //! A hello may have two more keys, which only brokers read: `ask`, whose one value is `consumers`,
 //! and `forget`, the name of a durable subscription that nobody reads. The welcome has two more
-//! then: `consumers`, a list, and `forgotten`, whether there was such a one.
+//! then: `consumers`, a list, and `forgotten`, whether there was such a one. Where clients have keys,
+//! each is told of its own, and who may read everything of all of them.
 
 use std::time::{Duration, Instant};
 
-use logbus_schemas::wire::durable::Welcome;
+use logbus_schemas::wire::durable::{Command, Welcome};
 use logbus_schemas::wire::{MAGIC, VERSION};
-use logbus_transport::{Caller, Endpoint, Error, Message, Options, PollSet, Sent, wait};
+use logbus_transport::{
+    Caller, Endpoint, Error, ErrorKind, Message, Options, PeerEvent, PollSet, Security, Sent, wait,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::ConsumerInfo;
@@ -44,6 +47,7 @@ pub(super) struct Told {
     records: u64,
     heard: u64,
     topics: Vec<String>,
+    client: Option<String>,
 }
 
 /// The question in a hello, if there is one.
@@ -61,6 +65,7 @@ pub(super) fn answer(welcome: &Welcome, consumers: &[ConsumerInfo], forgotten: b
         records: one.lag.1,
         heard: one.heard,
         topics: one.topics.clone(),
+        client: one.owner.clone(),
     });
     let answer = Answer {
         welcome: welcome.clone(),
@@ -78,14 +83,21 @@ fn frame(letter: u8, fields: &impl Serialize) -> Vec<u8> {
 }
 
 /// Asks the broker at this endpoint for its durable subscriptions, and to forget one. `None` when
-/// nobody answers in time. Says besides whether there was one to forget.
+/// nobody answers in time; an error when the broker says no. Says besides whether there was one to
+/// forget.
 pub fn ask_consumers(
     endpoint: &Endpoint,
+    security: Option<Security>,
     forget: Option<&str>,
     patience: Duration,
 ) -> Result<Option<(Vec<ConsumerInfo>, bool)>, Error> {
     let deadline = Instant::now() + patience;
-    let mut caller = Caller::open(endpoint, &Options::default())?;
+    let options = Options {
+        security,
+        ..Options::default()
+    };
+    let mut caller = Caller::open(endpoint, &options)?;
+    let (mut unsent, mut is_refused) = (None, false);
     let question = Question {
         ask: "consumers".to_owned(),
         forget: forget.map(str::to_owned),
@@ -93,18 +105,33 @@ pub fn ask_consumers(
         host: logbus_process::host_name(),
         pid: std::process::id(),
     };
-    let mut unsent = Some(Message::single(frame(b'H', &question)));
     let answer = loop {
+        for event in caller.peer_events() {
+            match event {
+                // What was said before may have gone with a connection that was refused.
+                PeerEvent::Connected => unsent = Some(Message::single(frame(b'H', &question))),
+                PeerEvent::Refused => is_refused = true,
+                PeerEvent::Disconnected => {}
+            }
+        }
         if let Some(message) = unsent.take()
             && let Sent::Busy(back) = caller.send(message)?
         {
             unsent = Some(back);
         }
         if let Some(message) = caller.receive()? {
-            let fields = message.frames().first().and_then(|frame| frame.get(5..));
+            let frame = message.frames().first();
+            if let Some(Ok(Command::Refused(refused))) = frame.map(|frame| Command::decode(frame)) {
+                return Err(says_no(endpoint, &refused.reason));
+            }
+            let fields = frame.and_then(|frame| frame.get(5..));
             break fields.and_then(|fields| rmp_serde::from_slice::<Answer>(fields).ok());
         }
         let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() && is_refused {
+            let why = "it lets in nobody without a key that it knows (--key and --server-key)";
+            return Err(says_no(endpoint, why));
+        }
         if left.is_zero() {
             break None;
         }
@@ -120,7 +147,16 @@ pub fn ask_consumers(
             lag: (told.messages, told.records),
             heard: told.heard,
             topics: told.topics,
+            owner: told.client,
         });
         (infos.collect(), answer.forgotten)
     }))
+}
+
+fn says_no(endpoint: &Endpoint, why: &str) -> Error {
+    Error {
+        kind: ErrorKind::Unusable,
+        endpoint: Some(endpoint.clone()),
+        source: why.into(),
+    }
 }

@@ -3,7 +3,7 @@
 //! The switchboard never waits, so what a caller does not take now is kept here and said later. A
 //! caller that takes nothing for a long time is given up, and so is one whose connection is gone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use logbus_schemas::wire::durable::{Command, Hello};
@@ -19,6 +19,10 @@ pub(super) struct Caller {
     pub(super) hello: Hello,
     /// Its messages that have no answer yet.
     pub(super) unanswered: usize,
+    /// Sender ids that it may not use. A message behind one that was refused would be kept if the id
+    /// became free meanwhile, and the refused one be taken for known when it comes again; so what is
+    /// refused once is refused for as long as the connection stands.
+    pub(super) barred: BTreeSet<u64>,
     /// What it was told last of its messages.
     last_ack: Option<Command>,
     waiting: VecDeque<Message>,
@@ -46,6 +50,7 @@ impl Callers {
         let caller = Caller {
             hello,
             unanswered: 0,
+            barred: BTreeSet::new(),
             last_ack: None,
             waiting: VecDeque::new(),
             since: Instant::now(),
@@ -59,6 +64,12 @@ impl Callers {
 
     pub(super) fn forget(&mut self, peer: &Peer) -> Option<Caller> {
         self.all.remove(peer)
+    }
+
+    /// Ends the connection of a caller whose rights are others than when it asked. It may come again.
+    pub(super) fn put_out(&mut self, peer: &Peer) {
+        self.board.put_out(peer, "its rights have changed");
+        self.lost.push((peer.clone(), None));
     }
 
     /// Says something to a caller, now or as soon as it takes it.

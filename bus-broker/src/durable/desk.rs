@@ -20,6 +20,7 @@ use super::callers::Callers;
 use super::live::LiveOutlet;
 use super::reading::{Desk, Readers};
 use crate::journal::{Draft, Intake, Journal, Outcome, Placed};
+use crate::rights::{Guard, Refusal};
 
 /// Messages taken from the socket before readers have their turn.
 const TURN_MESSAGES: usize = 512;
@@ -29,6 +30,8 @@ const CREDIT: u32 = 1000;
 const LATER_EVERY: Duration = Duration::from_millis(200);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 const PROBE_PUBLISHERS_EVERY: Duration = Duration::from_secs(60);
+/// Sender ids that one caller is refused; with one more it is given up.
+const MAX_BARRED: usize = 1000;
 /// While somebody takes nothing, it is tried so often whether it does.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
 
@@ -67,6 +70,8 @@ pub(super) struct Service {
     pub(super) outcomes: Receiver<Outcome>,
     pub(super) live: LiveOutlet,
     pub(super) welcome: Welcome,
+    /// Who is asked what a caller may do, where callers have keys.
+    pub(super) guard: Option<Guard>,
     pub(super) say: Arc<dyn Fn(&str) + Send + Sync>,
     pub(super) waker: Waker,
     pub(super) clock: Clock,
@@ -129,6 +134,7 @@ impl Service {
 
     fn turn(&mut self) -> Result<Turn, Error> {
         self.waker.clear();
+        self.reconsider();
         self.take_outcomes()?;
         let mut is_more = self.receive_some()?;
         let is_busy = self.callers.say_what_waits()?;
@@ -144,8 +150,26 @@ impl Service {
             callers: &mut self.callers,
             journal: &self.journal,
             intake: &self.intake,
+            rights: self.guard.as_ref().map(Guard::rights),
         };
         (&mut self.readers, desk)
+    }
+
+    /// Where rights have changed, puts out who may not come in any more, and who reads what it would
+    /// not be given now, or not all that it would be given; it may come again, and asks again.
+    fn reconsider(&mut self) {
+        let Some(guard) = &mut self.guard else {
+            return;
+        };
+        if !guard.has_changed() {
+            return;
+        }
+        let changed = self.readers.changed(guard.rights());
+        for peer in changed {
+            self.callers.put_out(&peer);
+        }
+        self.callers.board.reconsider();
+        self.drop_lost();
     }
 
     fn receive_some(&mut self) -> Result<bool, Error> {
@@ -212,9 +236,17 @@ impl Service {
         self.callers.say(peer, &welcome)
     }
 
-    /// Tells somebody who asked for them about durable subscriptions.
+    /// Tells somebody who asked for them about durable subscriptions: about its own, or about all of
+    /// them where it may read everything.
     fn tell_consumers(&mut self, peer: &Peer, question: &Question) -> Result<(), Error> {
-        let consumers = self.journal.consumer_infos().unwrap_or_default();
+        let mut consumers = self.journal.consumer_infos().unwrap_or_default();
+        let (_, desk) = self.desk();
+        if let Some(asker) = desk.client(peer) {
+            if let Err(why) = asker.reads {
+                return self.refuse(peer, "right", &why, Refused::default());
+            }
+            consumers.retain(|one| asker.is_all || one.owner.as_ref() == Some(&asker.name));
+        }
         let mut forgotten = false;
         if let Some(name) = &question.forget
             && consumers.iter().any(|one| one.name == *name)
@@ -244,6 +276,13 @@ impl Service {
                 return self.refuse(peer, "form", &error.to_string(), Refused::default());
             }
         };
+        if let Some(refusal) = self.barrier(peer, topic.as_str(), &header) {
+            let (why, about) = (
+                refusal.describe(topic.as_str()),
+                about(topic.as_str(), &header),
+            );
+            return self.refuse(peer, refusal.code(), &why, about);
+        }
         if size > self.welcome.max_message {
             let most = self.welcome.max_message;
             let why = format!("the message has {size} bytes, and {most} is the most");
@@ -264,6 +303,26 @@ impl Service {
             message,
         });
         Ok(())
+    }
+
+    /// Why a message may not be kept, if so.
+    fn barrier(&mut self, peer: &Peer, topic: &str, header: &Header) -> Option<Refusal> {
+        let guard = self.guard.as_ref()?;
+        let sender = header.sender;
+        let caller = self.callers.get(peer)?;
+        if caller.barred.contains(&sender.0) {
+            return Some(guard.refuse_sender(peer.user(), topic));
+        }
+        let refusal = guard
+            .lets_pass(peer.user(), true, topic, Some(sender))
+            .err()?;
+        if refusal.code() == Refusal::Sender.code() {
+            caller.barred.insert(sender.0);
+            if caller.barred.len() > MAX_BARRED {
+                self.cut(peer, "uses the sender ids of many others");
+            }
+        }
+        Some(refusal)
     }
 
     /// Says what became of messages, and passes on what is new.
@@ -348,6 +407,10 @@ impl Service {
         }
         if self.clock.probe <= now {
             self.clock.probe = now + PROBE_EVERY;
+            if let Some(guard) = &self.guard {
+                // The hub does so as well, as long as there is one.
+                guard.rights().refresh();
+            }
             self.readers.probe(&mut self.callers)?;
             let lost = self.live.lost();
             if lost > self.clock.told_lost {

@@ -1,7 +1,7 @@
 //! The durable endpoint: where publishers are told what is kept, and readers get what was.
 //!
 //! It knows no files: what is to be kept goes to the journal's writer, and what was kept is read
-//! through a [`Journal`](crate::journal). `desk.rs` is its thread, `callers.rs` who is there,
+//! through a [`Journal`](crate::journal). `desk.rs` is its thread, `callers.rs` who is there, `client.rs` what each may look at,
 //! `reading.rs` what they read, `share.rs` how they share it, and `live.rs` the way of what durable
 //! publishers sent to everybody else.
 
@@ -13,6 +13,7 @@ use logbus_transport::{Endpoint, Error, ErrorKind, Options, Switchboard, Waker};
 
 mod ask;
 mod callers;
+mod client;
 mod desk;
 mod live;
 mod reading;
@@ -24,6 +25,7 @@ pub use ask::ask_consumers;
 pub(crate) use live::LiveInlet;
 
 use crate::journal::{Intake, JournalConfig, JournalCounts, Writer};
+use crate::rights::Guard;
 use callers::Callers;
 use desk::{Clock, PendingQueue, Service, Stop};
 use reading::Readers;
@@ -60,17 +62,20 @@ impl std::fmt::Debug for Durable {
 }
 
 impl Durable {
-    /// Opens the journal and the endpoint. What comes back besides is the hub's.
+    /// Opens the journal and the endpoint, with the options of a socket that listens. Where that is
+    /// secured, `guard` is asked who may do what. What comes back besides is the hub's.
     pub(crate) fn start(
         config: &DurableConfig,
         program: &str,
-        max_frame: usize,
+        options: Options,
+        guard: Option<Guard>,
         say: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Result<(Self, LiveInlet), Error> {
+        let max_frame = options.max_frame;
         let options = Options {
-            max_frame: max_frame + SLACK,
+            max_frame: max_frame.saturating_add(SLACK),
             heartbeat: Some(HEARTBEAT),
-            ..Options::default()
+            ..options
         };
         let board = Switchboard::open(&config.endpoints, &options)?;
         let endpoints = board.endpoints().to_vec();
@@ -88,6 +93,7 @@ impl Durable {
             intake: writer.intake.clone(),
             outcomes: writer.outcomes.clone(),
             live: outlet,
+            guard,
             say,
             waker: waker.clone(),
             clock: Clock::default(),

@@ -5,7 +5,7 @@
 //! an entry that does not go now goes later: nothing is dropped, however slow a reader is
 //! (`reading/serving.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use logbus_process as process;
@@ -14,8 +14,10 @@ use logbus_schemas::{Level, TopicFilter};
 use logbus_transport::{Error, Peer};
 
 use super::callers::Callers;
+use super::client::given;
 use super::share::Group;
-use crate::journal::{Intake, Journal, JournalError, Wanted};
+use crate::journal::{Consumer, Intake, Journal, JournalError, Wanted};
+use crate::rights::Rights;
 
 mod serving;
 
@@ -35,6 +37,9 @@ type Seat = (Peer, u32);
 /// What a reader asked for.
 struct Reading {
     place: Place,
+    /// What it asked for.
+    asked: Vec<TopicFilter>,
+    /// What it is given of that, by its rights.
     topics: Vec<TopicFilter>,
     level: Option<Level>,
     until: u64,
@@ -67,6 +72,8 @@ pub(super) struct Readers {
     reads: BTreeMap<Seat, Reading>,
     groups: BTreeMap<String, Group<Seat>>,
     later: Vec<Later>,
+    /// Names that were forgotten, and not taken since: the journal may still have them for a moment.
+    forgotten: BTreeSet<String>,
 }
 
 /// What a read needs besides itself.
@@ -74,21 +81,24 @@ pub(super) struct Desk<'a> {
     pub(super) callers: &'a mut Callers,
     pub(super) journal: &'a Journal,
     pub(super) intake: &'a Intake,
+    /// Where callers have keys.
+    pub(super) rights: Option<&'a Rights>,
+}
+
+/// The topics that a read names.
+fn asked(read: &Read) -> Result<Vec<TopicFilter>, String> {
+    let topics = read.topics.iter().map(|text| TopicFilter::parse(text));
+    let topics: Result<_, _> = topics.collect();
+    topics.map_err(|error| error.to_string())
 }
 
 impl Readers {
     /// Begins a read, or says why not.
     pub(super) fn open(&mut self, peer: &Peer, read: Read, desk: &mut Desk) -> Result<(), Error> {
         self.stop(peer, read.read);
-        let topics: Result<Vec<TopicFilter>, _> = read
-            .topics
-            .iter()
-            .map(|text| TopicFilter::parse(text))
-            .collect();
-        let topics = match topics {
-            Ok(topics) => topics,
-            Err(error) => return refuse(desk, peer, &read, "form", &error.to_string()),
-        };
+        if let Err(why) = asked(&read) {
+            return refuse(desk, peer, &read, "form", &why);
+        }
         let is_name = |name: &String| !name.is_empty() && name.len() <= 100;
         if !read
             .name
@@ -96,7 +106,7 @@ impl Readers {
             .all(|name| is_name(name) && !name.chars().any(char::is_control))
         {
             let why = "a name has 1 to 100 bytes, and no control characters";
-            return refuse(desk, peer, &read, "name", why);
+            return refuse(desk, peer, &read, "form", why);
         }
         let until = Instant::now() + DISK_PATIENCE;
         self.begin(
@@ -106,18 +116,25 @@ impl Readers {
                 done: Vec::new(),
                 until,
             },
-            topics,
             desk,
         )
     }
 
-    fn begin(
-        &mut self,
-        later: Later,
-        topics: Vec<TopicFilter>,
-        desk: &mut Desk,
-    ) -> Result<(), Error> {
+    fn begin(&mut self, later: Later, desk: &mut Desk) -> Result<(), Error> {
         let (peer, read) = (&later.peer, &later.read);
+        let asked = asked(read).unwrap_or_default();
+        let topics = match given(peer, &asked, desk.rights) {
+            Ok(topics) => topics,
+            Err(why) => return refuse(desk, peer, read, "right", &why),
+        };
+        match self.is_anothers(peer, read, desk) {
+            Ok(None) => {}
+            Ok(Some(why)) => return refuse(desk, peer, read, "right", &why),
+            Err(_) => {
+                self.later.push(later);
+                return Ok(());
+            }
+        }
         if let Some(name) = &read.name
             && let Some(holder) = self.holder(name, read)
         {
@@ -131,7 +148,7 @@ impl Readers {
             self.later.push(Later { until, ..later });
             return Ok(());
         }
-        match self.try_begin(peer, read, topics, desk) {
+        match self.try_begin(peer, read, (asked, topics), desk) {
             Ok(()) => {
                 for done in &later.done {
                     self.done(peer, done, desk);
@@ -145,6 +162,51 @@ impl Readers {
         }
     }
 
+    /// Whether the name of a read is another client's, in a line. One that nobody owns, because it
+    /// was there before clients had keys, is whose it is first.
+    fn is_anothers(
+        &self,
+        peer: &Peer,
+        read: &Read,
+        desk: &Desk,
+    ) -> Result<Option<String>, JournalError> {
+        let (Some(name), Some(client)) = (&read.name, desk.client(peer)) else {
+            return Ok(None);
+        };
+        let owner = match self.groups.get(name) {
+            Some(group) => group.owner.clone(),
+            None => self.noted_as(name, desk)?.and_then(|noted| noted.owner),
+        };
+        Ok(owner.filter(|owner| *owner != client.name).map(|_| {
+            format!(
+                "the durable subscription {name:?} is not {}'s; take another name",
+                client.name
+            )
+        }))
+    }
+
+    /// As the journal has a durable subscription.
+    fn noted_as(&self, name: &str, desk: &Desk) -> Result<Option<Consumer>, JournalError> {
+        match self.forgotten.contains(name) {
+            true => Ok(None),
+            false => desk.journal.consumer(name),
+        }
+    }
+
+    /// Those who would be given something else now than what they read.
+    pub(super) fn changed(&self, rights: &Rights) -> Vec<Peer> {
+        let is_changed = |peer: &Peer, reading: &Reading| {
+            given(peer, &reading.asked, Some(rights)).as_ref() != Ok(&reading.topics)
+        };
+        let changed = self
+            .reads
+            .iter()
+            .filter(|((peer, _), reading)| is_changed(peer, reading));
+        let mut changed: Vec<Peer> = changed.map(|((peer, _), _)| peer.clone()).collect();
+        changed.dedup();
+        changed
+    }
+
     /// Who has a name that is not shared.
     fn holder(&self, name: &str, read: &Read) -> Option<Seat> {
         let group = self.groups.get(name)?;
@@ -156,7 +218,7 @@ impl Readers {
         &mut self,
         peer: &Peer,
         read: &Read,
-        topics: Vec<TopicFilter>,
+        (asked, topics): (Vec<TopicFilter>, Vec<TopicFilter>),
         desk: &mut Desk,
     ) -> Result<(), JournalError> {
         let seat = (peer.clone(), read.read);
@@ -164,13 +226,14 @@ impl Readers {
         let place = match &read.name {
             None => Place::Own { at, since },
             Some(name) => {
-                self.sit(name, (at, since), &seat, read, desk)?;
+                self.sit(name, (at, since), &seat, (read, &topics), desk)?;
                 Place::Shared(name.clone())
             }
         };
         let (until, until_time) = end_at(read, desk.journal)?;
         let reading = Reading {
             place,
+            asked,
             topics,
             level: read.level.map(Level),
             until,
@@ -189,19 +252,23 @@ impl Readers {
         name: &str,
         (at, since): (u64, u64),
         seat: &Seat,
-        read: &Read,
+        (read, topics): (&Read, &[TopicFilter]),
         desk: &mut Desk,
     ) -> Result<(), JournalError> {
         if !self.groups.contains_key(name) {
-            let group = match desk.journal.consumer(name)? {
+            let group = match self.noted_as(name, desk)? {
                 Some(noted) => Group::resume(&noted),
                 None => Group::begin(at, since),
             };
+            self.forgotten.remove(name);
             self.groups.insert(name.to_owned(), group);
         }
         if let Some(group) = self.groups.get_mut(name) {
             group.share = read.share;
-            group.topics = read.topics.clone();
+            group.topics = topics.iter().map(ToString::to_string).collect();
+            if let Some(client) = desk.client(&seat.0) {
+                group.owner = Some(client.name);
+            }
             group.seats.push(seat.clone());
             desk.intake.note(name, group.note(process::now()));
         }
@@ -212,13 +279,7 @@ impl Readers {
     pub(super) fn try_later(&mut self, desk: &mut Desk) -> Result<(), Error> {
         for later in std::mem::take(&mut self.later) {
             if later.until > Instant::now() {
-                let topics = later
-                    .read
-                    .topics
-                    .iter()
-                    .filter_map(|t| TopicFilter::parse(t).ok());
-                let topics = topics.collect();
-                self.begin(later, topics, desk)?;
+                self.begin(later, desk)?;
             } else {
                 let why =
                     "another reader has this name; take another one, or let all of them share it";
@@ -294,6 +355,7 @@ impl Readers {
             .is_some_and(|group| !group.seats.is_empty());
         if !is_read {
             self.groups.remove(name);
+            self.forgotten.insert(name.to_owned());
         }
         !is_read
     }

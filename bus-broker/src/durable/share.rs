@@ -32,6 +32,8 @@ pub(super) struct Group<Seat> {
     /// Its topics, as filters are written.
     pub(super) topics: Vec<String>,
     pub(super) share: bool,
+    /// The client whose it is, where clients have keys.
+    pub(super) owner: Option<String>,
     /// What was lost before anybody could be told, and behind which entry that was.
     pub(super) missed: (u64, u64),
 }
@@ -51,6 +53,7 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
             seats: Vec::new(),
             topics: noted.topics.clone(),
             share: false,
+            owner: noted.owner.clone(),
             missed: (noted.missed, noted.missed_to),
         }
     }
@@ -74,6 +77,7 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
             since: self.since,
             topics: self.topics.clone(),
             heard: now,
+            owner: self.owner.clone(),
             ..Consumer::default()
         }
     }

@@ -9,13 +9,14 @@ use logbus_schemas::wire::durable::{
 };
 use logbus_schemas::wire::{Flags, HEADER_LEN, Header, SenderId};
 use logbus_schemas::{TopicFilter, codec};
-use logbus_transport::{Caller, Endpoint, Frame, Message, Options, PollSet, Sent, wait};
+use logbus_transport::{Caller, Endpoint, Frame, Message, Options, PeerEvent, PollSet, Sent, wait};
 
 use super::DurableConfig;
 use crate::journal::{Fsync, JournalConfig};
 use crate::{Broker, Config, Summary, tap};
 
 mod live;
+mod rights;
 mod sharing;
 
 /// A broker with nothing but a durable endpoint, and what it says.
@@ -60,9 +61,15 @@ impl World {
     }
 
     fn client(&self) -> Client {
+        self.client_with(&Options::default())
+    }
+
+    fn client_with(&self, options: &Options) -> Client {
         let mut client = Client {
-            caller: Caller::open(&self.endpoint(), &Options::default()).unwrap(),
+            caller: Caller::open(&self.endpoint(), options).unwrap(),
         };
+        // One whose key is not known yet dials again.
+        client.until(&PeerEvent::Connected);
         client.say(Command::Hello(Hello {
             program: "test".into(),
             host: "here".into(),
@@ -81,6 +88,18 @@ struct Client {
 }
 
 impl Client {
+    /// Waits until that happens to the connection.
+    fn until(&mut self, event: &PeerEvent) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.caller.peer_events().contains(event) {
+            assert!(Instant::now() < deadline, "never {event:?}");
+            drop(self.caller.receive().unwrap());
+            let mut set = PollSet::new();
+            self.caller.poll(&mut set, false);
+            wait(&mut set, Some(Duration::from_millis(100))).unwrap();
+        }
+    }
+
     fn send(&mut self, mut message: Message) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while let Sent::Busy(back) = self.caller.send(message).unwrap() {
@@ -358,6 +377,6 @@ fn who_says_nonsense_is_told_so() {
         name: Some("a\nb".into()),
         ..all(From::Begin)
     });
-    assert!(matches!(client.hear(), Command::Refused(r) if r.code == "name" && r.read == 1));
+    assert!(matches!(client.hear(), Command::Refused(r) if r.code == "form" && r.read == 1));
     world.close();
 }

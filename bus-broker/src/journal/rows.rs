@@ -104,6 +104,9 @@ pub(crate) struct Consumer {
     pub(crate) missed: u64,
     /// Behind the last entry that held them.
     pub(crate) missed_to: u64,
+    /// The client whose it is, where clients have keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
 }
 
 /// How a durable subscription's row begins.

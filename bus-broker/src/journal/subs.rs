@@ -21,6 +21,8 @@ pub struct ConsumerInfo {
     pub heard: u64,
     /// Its topics; none is all.
     pub topics: Vec<String>,
+    /// The client whose it is, where clients have keys.
+    pub owner: Option<String>,
 }
 
 impl Store {
@@ -35,6 +37,7 @@ impl Store {
                 lag: self.lag(&consumer, most)?,
                 heard: consumer.heard,
                 topics: consumer.topics,
+                owner: consumer.owner,
             })
         })
         .collect()

@@ -10,7 +10,7 @@
 //! the start everything must be right. Later a file that cannot be read counts as it was when it
 //! could, so that an editor's half-written file cuts nobody; a file that is gone counts at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ impl Directory {
 
     fn read_files(&mut self) -> (HashMap<PublicKey, Client>, Vec<ClientsError>) {
         let (mut clients, mut problems) = (HashMap::<PublicKey, Client>::new(), Vec::new());
-        let mut good = HashMap::new();
+        let (mut good, mut names) = (HashMap::new(), HashSet::new());
         for (path, _, _) in &self.stamps {
             let said = read_file(path).or_else(|problem| {
                 problems.push(problem);
@@ -101,11 +101,19 @@ impl Directory {
             let Ok((key, client)) = said else {
                 continue;
             };
-            if let Some(other) = clients.get(&key) {
+            let clash = match clients.get(&key) {
+                Some(other) => Some(format!("{} has the same key", other.name)),
+                // A durable subscription belongs to a name.
+                None if !names.insert(client.name.clone()) => {
+                    Some(format!("another file is of {}, too", client.name))
+                }
+                None => None,
+            };
+            if let Some(problem) = clash {
                 problems.push(ClientsError {
                     path: path.clone(),
                     line: None,
-                    problem: format!("{} has the same key", other.name),
+                    problem,
                 });
                 continue;
             }

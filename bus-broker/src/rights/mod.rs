@@ -11,12 +11,14 @@ mod senders;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
+use logbus_schemas::TopicFilter;
 use logbus_transport::{Gate, Notices, PublicKey};
 
 pub use clients::ClientsError;
-pub(crate) use guard::Guard;
+pub(crate) use guard::{Guard, Refusal};
 
 use clients::Directory;
 
@@ -33,11 +35,50 @@ pub(crate) struct Client {
     pub(crate) subscribe: Vec<String>,
 }
 
+impl Client {
+    fn readable(&self, asked: &[TopicFilter]) -> Result<Vec<TopicFilter>, String> {
+        if self.subscribe.is_empty() {
+            return Err(format!("{} may subscribe to nothing", self.name));
+        }
+        if self.subscribe.iter().any(String::is_empty) {
+            return Ok(asked.to_vec());
+        }
+        // In a right a star stands for itself; in a filter it would stand for everything.
+        let exact = |text: &String| {
+            let filter = TopicFilter::parse(text).ok()?;
+            (filter.to_string() == *text && filter != TopicFilter::ALL).then_some(filter)
+        };
+        let mine: Vec<TopicFilter> = self.subscribe.iter().filter_map(exact).collect();
+        if mine.is_empty() {
+            return Err(format!("{} may subscribe to no topic", self.name));
+        }
+        // Whoever names everything asks for no prefix.
+        if asked.is_empty() || asked.contains(&TopicFilter::ALL) {
+            return Ok(mine);
+        }
+        let beyond = asked.iter().find(|filter| {
+            let topic = filter.to_string();
+            !covers(&self.subscribe, &topic)
+        });
+        match beyond {
+            None => Ok(asked.to_vec()),
+            Some(beyond) => Err(format!(
+                "{} has no right to subscribe to {:?}; it has one to {}",
+                self.name,
+                beyond.to_string(),
+                self.subscribe.join(", ")
+            )),
+        }
+    }
+}
+
 /// The keys of everybody who may come in, and what each may do.
 #[derive(Debug)]
 pub struct Rights {
     directory: RwLock<Directory>,
     clients: RwLock<HashMap<PublicKey, Client>>,
+    /// How often any right has changed.
+    changes: AtomicU64,
     notices: Notices,
 }
 
@@ -49,6 +90,7 @@ impl Rights {
         Ok(Arc::new(Self {
             directory: RwLock::new(directory),
             clients: RwLock::new(clients),
+            changes: AtomicU64::new(0),
             notices: Notices::default(),
         }))
     }
@@ -78,7 +120,15 @@ impl Rights {
             });
         }
         *known = clients;
+        drop(known);
+        self.changes
+            .fetch_add(u64::from(is_changed), Ordering::Release);
         is_changed
+    }
+
+    /// How often any right has changed: whoever saw another number before must look again.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Whether the owner of this key may publish under this topic.
@@ -89,6 +139,26 @@ impl Rights {
     /// Whether the owner of this key may read this topic.
     pub fn may_subscribe(&self, key: &PublicKey, topic: &str) -> bool {
         self.ask(key, |client| covers(&client.subscribe, topic))
+    }
+
+    /// Whether the owner of this key may read every topic.
+    pub fn may_subscribe_all(&self, key: &PublicKey) -> bool {
+        self.ask(key, |client| client.subscribe.iter().any(String::is_empty))
+    }
+
+    /// What of the journal the owner of this key is given when it asks for these topics: those, if
+    /// it may read all of each; where it names none, what it may read. An error says why nothing.
+    pub(crate) fn readable(
+        &self,
+        key: &PublicKey,
+        asked: &[TopicFilter],
+    ) -> Result<Vec<TopicFilter>, String> {
+        let clients = self.clients.read();
+        let clients = clients.map_err(|_| "the rights are not known".to_owned())?;
+        let Some(client) = clients.get(key) else {
+            return Err(format!("the key {key} is unknown"));
+        };
+        client.readable(asked)
     }
 
     /// The name of this key's file, for people.

@@ -15,8 +15,16 @@ const KEPT: Duration = Duration::from_secs(60);
 /// Sender ids of one key at a time.
 const MAX_OF_ONE: usize = 10_000;
 
-/// Who uses an id: the owner of a key, or (`None`) somebody who came in without one.
-type Owner = Option<PublicKey>;
+/// Who uses an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    /// The owner of a key.
+    Key(PublicKey),
+    /// Somebody who came in without one.
+    Nobody,
+    /// The broker itself.
+    Broker,
+}
 
 /// Which id is whose.
 #[derive(Debug, Default)]
@@ -80,12 +88,12 @@ mod tests {
     fn an_id_is_the_first_ones_until_it_falls_silent() {
         let mut senders = Senders::default();
         let (a, b) = (
-            Some(PublicKey::from_bytes([1; 32])),
-            Some(PublicKey::from_bytes([2; 32])),
+            Owner::Key(PublicKey::from_bytes([1; 32])),
+            Owner::Key(PublicKey::from_bytes([2; 32])),
         );
         let start = Instant::now();
         assert_eq!(senders.claim(SenderId(7), a, start), Ok(()));
-        for thief in [b, None] {
+        for thief in [b, Owner::Nobody, Owner::Broker] {
             assert_eq!(
                 senders.claim(SenderId(7), thief, start),
                 Err(NotYours::Taken)
@@ -107,13 +115,16 @@ mod tests {
         let mut senders = Senders::default();
         let now = Instant::now();
         for id in 0..MAX_OF_ONE as u64 {
-            assert_eq!(senders.claim(SenderId(id), None, now), Ok(()));
+            assert_eq!(senders.claim(SenderId(id), Owner::Nobody, now), Ok(()));
         }
         assert_eq!(
-            senders.claim(SenderId(u64::MAX), None, now),
+            senders.claim(SenderId(u64::MAX), Owner::Nobody, now),
             Err(NotYours::TooMany)
         );
         senders.forget(now + KEPT);
-        assert_eq!(senders.claim(SenderId(u64::MAX), None, now), Ok(()));
+        assert_eq!(
+            senders.claim(SenderId(u64::MAX), Owner::Nobody, now),
+            Ok(())
+        );
     }
 }

@@ -103,6 +103,12 @@ fn what_is_wrong_in_a_clients_file_is_said_with_its_line() {
     fs::write(dir.path().join("other.toml"), &good).unwrap();
     let error = Rights::open(dir.path()).unwrap_err().to_string();
     assert!(error.contains("has the same key"), "{error}");
+    fs::remove_file(dir.path().join("other.toml")).unwrap();
+    let other = KeyPair::generate().unwrap();
+    let text = client_file(&other, "[]", "[]");
+    fs::write(dir.path().join("web.pub"), text).unwrap();
+    let error = Rights::open(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("another file is of web, too"), "{error}");
     assert!(Rights::open(&dir.path().join("none")).is_err());
 }
 
@@ -122,6 +128,70 @@ fn a_broken_file_counts_as_before_and_one_that_is_gone_at_once() {
     fs::remove_file(&path).unwrap();
     assert!(rights.refresh());
     assert!(!rights.may_publish(&key.public(), "shop"));
+}
+
+#[test]
+fn a_star_in_a_right_is_no_right_to_everything() {
+    let client = |subscribe: &[&str]| Client {
+        name: "web".to_owned(),
+        publish: Vec::new(),
+        subscribe: subscribe.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    let filters = |texts: &[&str]| -> Vec<TopicFilter> {
+        let parsed = texts.iter().map(|text| TopicFilter::parse(text));
+        parsed.collect::<Result<_, _>>().unwrap()
+    };
+    assert!(client(&["*", "shop.*"]).readable(&[]).is_err());
+    assert_eq!(client(&["*", "a"]).readable(&[]), Ok(filters(&["a"])));
+    assert_eq!(
+        client(&["a", "b"]).readable(&filters(&["*"])),
+        Ok(filters(&["a", "b"]))
+    );
+    assert_eq!(client(&[""]).readable(&[]), Ok(Vec::new()));
+    assert!(client(&["shop.*"]).readable(&filters(&["shop"])).is_err());
+    assert!(client(&["shop.eu"]).readable(&filters(&["shop"])).is_err());
+    assert!(client(&[]).readable(&[]).is_err());
+}
+
+#[test]
+fn guards_of_one_broker_know_the_same_senders_and_count_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, two] = [(); 2].map(|()| KeyPair::generate().unwrap());
+    for (name, key) in [("one", &one), ("two", &two)] {
+        let text = client_file(key, "[\"shop\"]", "[]");
+        fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
+    }
+    let mut guard = Guard::new(Rights::open(dir.path()).unwrap(), Notices::default());
+    let mut clone = guard.clone();
+    let user = |key: &KeyPair| {
+        let (connection, key) = (1, key.public());
+        Some(logbus_transport::User { connection, key })
+    };
+    let id = |id| Some(SenderId(id));
+    assert_eq!(guard.lets_pass(user(&one), true, "shop", id(7)), Ok(()));
+    assert_eq!(
+        clone.lets_pass(user(&two), true, "shop", id(7)),
+        Err(Refusal::Sender)
+    );
+    clone.claim_own(SenderId(8));
+    assert_eq!(
+        guard.lets_pass(user(&one), true, "shop", id(8)),
+        Err(Refusal::Sender)
+    );
+    assert_eq!(
+        guard.lets_pass(user(&one), true, "bank", id(7)),
+        Err(Refusal::Topic)
+    );
+    assert_eq!(
+        guard.lets_pass(None, true, "shop", id(7)),
+        Err(Refusal::Nobody)
+    );
+    let refused = clone.refused();
+    assert_eq!((refused["one"], refused["two"]), (2, 1));
+    assert!(!guard.refresh(Instant::now()) && !clone.has_changed());
+    fs::remove_file(dir.path().join("two.toml")).unwrap();
+    assert!(guard.refresh(Instant::now()) && clone.has_changed());
+    assert!(!guard.has_changed() && !clone.has_changed());
 }
 
 /// A broker on ports of its own, and what its clients need to know.

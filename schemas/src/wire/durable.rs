@@ -83,7 +83,8 @@ pub struct Welcome {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Refused {
-    /// What kind of refusal: `right`, `size`, `form`, `full`, `name`, `version`.
+    /// What kind of refusal: `right`, `size`, `form`, `full`, `name`, `version`, and `sender`, which
+    /// alone is not for good.
     pub code: String,
     /// Why, and what to do, in a line.
     pub reason: String,

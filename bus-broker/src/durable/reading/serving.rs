@@ -158,7 +158,13 @@ fn next_items(
 ) -> Option<(Vec<Item>, u64)> {
     let reading = reading?;
     if let Some(offset) = group.first_again() {
+        // Where callers have keys, also what comes again is given by rights.
+        let topics = match desk.rights {
+            Some(_) => reading.topics.clone(),
+            None => Vec::new(),
+        };
         let wanted = Wanted {
+            topics,
             until: offset + 1,
             most: 1,
             ..Wanted::default()
@@ -206,6 +212,12 @@ fn send(
     level: Option<Level>,
     desk: &mut Desk,
 ) -> Result<(), Error> {
+    // Rights may have changed since it was looked up. Whose have is put out at the end of this turn,
+    // and reads again what it may: nothing that it should have had is passed over.
+    if !desk.may_read(&seat.0, entry.topic.as_str()) {
+        desk.callers.put_out(&seat.0);
+        return Ok(());
+    }
     let command = Command::Entry(logbus_schemas::wire::durable::Entry {
         read: seat.1,
         offset: entry.offset,

@@ -186,7 +186,7 @@ fn a_running_broker_tells_of_subscriptions_and_forgets_what_nobody_reads() {
     }
     done(&mut reader, 4);
     let ask = |forget| {
-        let answer = ask_consumers(&world.endpoint(), forget, Duration::from_secs(20));
+        let answer = ask_consumers(&world.endpoint(), None, forget, Duration::from_secs(20));
         answer.unwrap().unwrap()
     };
     let (all, _) = ask(None);
