@@ -8,8 +8,9 @@ use logbus_process as process;
 use logbus_schemas::wire::durable::Hello;
 use logbus_transport::{Error, ErrorKind, PollSet, wait};
 
-use super::config::DurableConfig;
+use super::config::{Delivery, DurableConfig};
 use super::courier::Courier;
+use crate::config::Config;
 use crate::spool::{self, Name};
 use crate::stats::{Adopted, Counters};
 
@@ -41,8 +42,9 @@ impl Drained {
 }
 
 /// Sends what is in the spools in `dir` whose owners are dead, whatever their program, and removes
-/// what is done. Gives up when the broker has acknowledged nothing for as long as `patience`.
-pub fn drain(dir: &Path, config: &DurableConfig, patience: Duration) -> Result<Drained, Error> {
+/// what is done. Of the settings those of durable delivery and the keys count. Gives up when the broker
+/// has acknowledged nothing for as long as `patience`.
+pub fn drain(dir: &Path, config: &Config, patience: Duration) -> Result<Drained, Error> {
     let unreadable = |error: io::Error| Error {
         kind: ErrorKind::Unusable,
         endpoint: None,
@@ -55,7 +57,11 @@ pub fn drain(dir: &Path, config: &DurableConfig, patience: Duration) -> Result<D
         host: process::host_name(),
         pid: std::process::id(),
     };
-    let mut courier = Courier::open(config, hello, None)?;
+    let durable = match &config.delivery {
+        Delivery::Durable(durable) => durable.clone(),
+        Delivery::BestEffort => DurableConfig::default(),
+    };
+    let mut courier = Courier::open(&durable, config.security()?, hello, None)?;
     let counters = Counters::default();
     courier
         .adopt(dir, |_: &Name| true, &counters)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use logbus_schemas::wire::durable::{Ack, Command, Hello, Refused, Welcome};
 use logbus_transport::{
-    Caller, Endpoint, Error, Frame, Message, Options, PeerEvent, PollSet, Sent,
+    Caller, Endpoint, Error, Frame, Message, Options, PeerEvent, PollSet, Security, Sent,
 };
 
 use super::window::Item;
@@ -26,6 +26,8 @@ const DIALS: [Duration; 8] = [
     Duration::from_secs(1),
     Duration::from_secs(4),
 ];
+/// How long to wait after a broker has turned the connection down.
+const HELD_OFF: Duration = Duration::from_secs(2);
 /// How long a broker may take to say welcome.
 const WELCOME: Duration = Duration::from_secs(5);
 /// How long a broker may say nothing while answers are due.
@@ -42,11 +44,14 @@ pub(crate) enum Heard {
     Welcome,
     Ack(Ack),
     Refused(Refused),
+    /// Nobody was let in: the keys do not fit, or one side has none. It is tried again.
+    NotLetIn,
 }
 
 /// The link; see the head of this file.
 pub(crate) struct Link {
     endpoint: Endpoint,
+    security: Option<Security>,
     hello: Hello,
     caller: Caller,
     state: State,
@@ -56,17 +61,30 @@ pub(crate) struct Link {
 }
 
 enum State {
-    Dialling { until: Instant },
-    Greeting { until: Instant },
+    Dialling {
+        until: Instant,
+    },
+    Greeting {
+        until: Instant,
+    },
+    /// The broker turned the last connection down.
+    HeldOff {
+        until: Instant,
+    },
     Welcomed(Welcome),
 }
 
 impl Link {
-    pub(crate) fn open(endpoint: Endpoint, hello: Hello) -> Result<Self, Error> {
-        let caller = dial(&endpoint)?;
+    pub(crate) fn open(
+        endpoint: Endpoint,
+        security: Option<Security>,
+        hello: Hello,
+    ) -> Result<Self, Error> {
+        let caller = dial(&endpoint, security.as_ref())?;
         let now = Instant::now();
         Ok(Self {
             endpoint,
+            security,
             hello,
             caller,
             state: State::Dialling {
@@ -82,7 +100,7 @@ impl Link {
     pub(crate) fn welcome(&self) -> Option<&Welcome> {
         match &self.state {
             State::Welcomed(welcome) => Some(welcome),
-            State::Dialling { .. } | State::Greeting { .. } => None,
+            State::Dialling { .. } | State::Greeting { .. } | State::HeldOff { .. } => None,
         }
     }
 
@@ -94,9 +112,14 @@ impl Link {
         for event in self.caller.peer_events() {
             match event {
                 PeerEvent::Connected => self.greet(),
-                PeerEvent::Disconnected | PeerEvent::Refused => {
+                PeerEvent::Disconnected => {
                     self.receive(&mut heard);
                     self.dial_again(0);
+                    return heard;
+                }
+                PeerEvent::Refused => {
+                    heard.push(Heard::NotLetIn);
+                    self.hold_off();
                     return heard;
                 }
             }
@@ -106,6 +129,7 @@ impl Link {
             self.last_heard = now;
         }
         match &self.state {
+            State::HeldOff { until } if *until <= now => self.dial_again(0),
             State::Dialling { until } | State::Greeting { until } if *until <= now => {
                 self.dial_again(self.dials + 1);
             }
@@ -153,10 +177,19 @@ impl Link {
         self.is_crowded = false;
         let until = Instant::now() + DIALS[self.dials];
         self.state = State::Dialling { until };
-        if let Ok(caller) = dial(&self.endpoint) {
+        if let Ok(caller) = dial(&self.endpoint, self.security.as_ref()) {
             let before = std::mem::replace(&mut self.caller, caller);
             let _what_it_held_is_sent_again = before.close(Duration::ZERO);
         }
+    }
+
+    /// Leaves the broker alone for a while, and dials again then. What comes of this connection
+    /// before that is heard still.
+    pub(crate) fn hold_off(&mut self) {
+        self.is_crowded = false;
+        self.state = State::HeldOff {
+            until: Instant::now() + HELD_OFF,
+        };
     }
 
     /// Sends; `false` when there is no room just now.
@@ -176,7 +209,9 @@ impl Link {
     pub(crate) fn poll<'a>(&'a self, set: &mut PollSet<'a>, awaits: bool) {
         self.caller.poll(set, self.is_crowded);
         match &self.state {
-            State::Dialling { until } | State::Greeting { until } => set.wake_by(*until),
+            State::Dialling { until } | State::Greeting { until } | State::HeldOff { until } => {
+                set.wake_by(*until);
+            }
             State::Welcomed(_) if awaits => set.wake_by(self.last_heard + SILENCE),
             State::Welcomed(_) => {}
         }
@@ -188,8 +223,9 @@ impl Link {
     }
 }
 
-fn dial(endpoint: &Endpoint) -> Result<Caller, Error> {
+fn dial(endpoint: &Endpoint, security: Option<&Security>) -> Result<Caller, Error> {
     let options = Options {
+        security: security.cloned(),
         reconnect_min: NEVER,
         reconnect_max: NEVER,
         heartbeat: Some(PING),

@@ -56,7 +56,7 @@ pub(crate) fn spawn(
         pid: identity.pid,
     };
     let sender = Sender {
-        courier: Courier::open(durable, hello, spool)?,
+        courier: Courier::open(durable, config.security()?, hello, spool)?,
         queue,
         waker,
         numbers: Numbering::new(SenderId(id), config.codec),

@@ -53,6 +53,8 @@ pub(crate) struct Journal {
     was_away: bool,
     /// What was refused is refused for good.
     refused: HashMap<(u64, String, u64), String>,
+    /// Sender ids that are another's, for as long as a connection stands.
+    barred: HashSet<(Peer, u64)>,
 }
 
 impl Journal {
@@ -64,6 +66,11 @@ impl Journal {
     /// Whether somebody has said hello since it came.
     pub(crate) fn is_called(&self) -> bool {
         !self.greeted.is_empty()
+    }
+
+    /// Whether it told anybody that a sender id is another's.
+    pub(crate) fn has_barred(&self) -> bool {
+        !self.barred.is_empty()
     }
 
     pub(crate) fn goodbyes(&self) -> usize {
@@ -214,7 +221,7 @@ fn publish(
     if !journal.greeted.contains(&peer) {
         journal.faults.push(format!("{topic} came before hello"));
     }
-    if let Some(code) = refusal(rules, journal, &topic, &header) {
+    if let Some(code) = refusal(rules, journal, &peer, &topic, &header) {
         let refused = Command::Refused(Refused {
             code,
             reason: "because the test wants it".into(),
@@ -240,7 +247,22 @@ fn publish(
     }
 }
 
-fn refusal(rules: &Rules, journal: &mut Journal, topic: &str, header: &Header) -> Option<String> {
+fn refusal(
+    rules: &Rules,
+    journal: &mut Journal,
+    peer: &Peer,
+    topic: &str,
+    header: &Header,
+) -> Option<String> {
+    let whose = (peer.clone(), header.sender.0);
+    let is_anothers = rules
+        .refuses
+        .get(topic)
+        .is_some_and(|code| code == "sender");
+    if is_anothers || journal.barred.contains(&whose) {
+        journal.barred.insert(whose);
+        return Some("sender".to_owned());
+    }
     let key = (header.sender.0, topic.to_owned());
     let place = (key.0, key.1.clone(), header.sequence);
     if header.count == 0 {

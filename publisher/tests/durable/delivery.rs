@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use logbus_publisher::{Config, Delivery, DurableConfig, Overflow, Publisher, Reason, Tell};
 
-use crate::broker::{Broker, Rules, until};
+use crate::broker::{Broker, Journal, Rules, until};
 use crate::{LONG, assert_adds_up, config, publish, publisher};
 
 #[test]
@@ -186,6 +186,26 @@ fn what_is_refused_is_counted_told_once_and_never_sent_again() {
     let told = told.lock().unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("(right)"), "{told:?}");
+}
+
+#[test]
+fn what_another_has_the_sender_id_of_is_kept_and_sent_again() {
+    let broker = Broker::start(Rules::default());
+    let publisher = publisher(&broker, DurableConfig::default());
+    publish(&publisher, "a", 10);
+    assert!(publisher.flush(LONG));
+    broker.rules().refuses.insert("a".into(), "sender".into());
+    publish(&publisher, "a", 10);
+    broker.until("a refusal", Journal::has_barred);
+    broker.rules().refuses.clear();
+    publish(&publisher, "a", 10);
+    assert!(publisher.flush(LONG));
+    assert_eq!(broker.journal().records(), 30);
+    let report = publisher.shutdown(LONG);
+    assert_eq!((report.acknowledged, report.discarded.len()), (30, 0));
+    assert_adds_up(&publisher.stats(), &report);
+    let journal = broker.journal();
+    assert!(journal.faults.is_empty(), "{:?}", journal.faults);
 }
 
 #[test]

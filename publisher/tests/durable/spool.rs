@@ -114,7 +114,7 @@ fn what_was_acknowledged_is_not_sent_by_the_next_one() {
         endpoint: Some(broker.endpoint.clone()),
         ..DurableConfig::default()
     };
-    let drained = drain(dir.path(), &durable, LONG).unwrap();
+    let drained = drain(dir.path(), &config(&broker, durable), LONG).unwrap();
     assert_eq!(
         (drained.records.records, drained.records.acknowledged),
         (10, 10)
@@ -220,7 +220,7 @@ fn a_damaged_spool_costs_what_was_damaged_and_is_counted() {
         tell: logbus_publisher::Tell::nobody(),
         ..DurableConfig::default()
     };
-    let drained = drain(dir.path(), &durable, LONG).unwrap();
+    let drained = drain(dir.path(), &crate::config(&broker, durable), LONG).unwrap();
     assert_eq!((drained.records.damages, drained.spools_left), (2, 0));
     assert_eq!(drained.left(), 0);
     assert!(!drained.is_complete());

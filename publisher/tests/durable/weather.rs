@@ -96,7 +96,7 @@ fn drain_the_rest(broker: &mut Broker, dir: &std::path::Path, is_there: bool, ca
         endpoint: Some(broker.endpoint.clone()),
         ..DurableConfig::default()
     };
-    let drained = logbus_publisher::drain(dir, &durable, LONG).unwrap();
+    let drained = logbus_publisher::drain(dir, &config(broker, durable), LONG).unwrap();
     assert_eq!(drained.left(), 0);
     assert_eq!(std::fs::read_dir(dir).unwrap().count(), 0);
     let journal = broker.journal();

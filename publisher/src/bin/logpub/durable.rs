@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use logbus_publisher::{Delivery, Drained, DurableConfig, Tell, drain as drain_spools};
+use logbus_publisher::{Config, Delivery, Drained, DurableConfig, Tell, drain as drain_spools};
 
 use crate::cli::Common;
 
@@ -31,7 +31,13 @@ fn config(common: &Common) -> anyhow::Result<DurableConfig> {
 /// Sends what is in the spools there; the exit code.
 pub(crate) fn drain(dir: &Path, common: &Common) -> anyhow::Result<u8> {
     let patience = Duration::try_from_secs_f64(common.linger).context("--linger")?;
-    let drained = drain_spools(dir, &config(common)?, patience).context("--drain")?;
+    let settings = Config {
+        delivery: Delivery::Durable(config(common)?),
+        key_file: common.key.clone(),
+        server_key_file: common.server_key.clone(),
+        ..Config::default()
+    };
+    let drained = drain_spools(dir, &settings, patience).context("--drain")?;
     for line in describe(&drained) {
         eprintln!("logpub: {line}");
     }

@@ -11,6 +11,10 @@ use crate::durable::window::{Item, Place};
 use crate::spool::Spool;
 use crate::stats::{Counters, Reason};
 
+/// The one code of a refusal that is not for good: somebody else has the sender id, as this program
+/// may have had it just now under another key.
+const NOT_NOW: &str = "sender";
+
 impl Courier {
     pub(super) fn acknowledge(&mut self, ack: &Ack, counters: &Counters) {
         let Ok(topic) = Topic::new(&ack.topic) else {
@@ -39,6 +43,14 @@ impl Courier {
     }
 
     pub(super) fn refuse(&mut self, refused: &Refused, counters: &Counters) {
+        if refused.code == NOT_NOW {
+            let line = format!(
+                "the broker does not take this now: {}; it is sent again",
+                refused.reason
+            );
+            self.tell_once(NOT_NOW, &line);
+            return self.link.hold_off();
+        }
         let line = format!(
             "the broker refuses ({}): {}; what it refuses is counted as discarded",
             refused.code, refused.reason

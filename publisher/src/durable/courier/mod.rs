@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use logbus_schemas::Topic;
 use logbus_schemas::wire::durable::Hello;
-use logbus_transport::{Error, ErrorKind, PollSet};
+use logbus_transport::{Error, ErrorKind, PollSet, Security};
 
 mod answers;
 mod feed;
@@ -24,6 +24,8 @@ use crate::stats::{Counters, Reason};
 
 /// How soon a spool that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+const NOT_LET_IN: &str = "the durable endpoint does not let this program in: it asks for a key that \
+    it knows, or has another key than was expected; it is tried again";
 /// Bytes that a message has besides its topic and payload.
 const OVERHEAD: usize = 64;
 
@@ -48,9 +50,11 @@ pub(crate) struct Courier {
 }
 
 impl Courier {
-    /// A courier with a spool of its own or none. `hello` says who it is.
+    /// A courier with a spool of its own or none. `hello` says who it is, and `security` what it
+    /// shows for that.
     pub(crate) fn open(
         config: &DurableConfig,
+        security: Option<Security>,
         hello: Hello,
         spool: Option<Spool>,
     ) -> Result<Self, Error> {
@@ -60,7 +64,7 @@ impl Courier {
             source: Box::new(error),
         })?;
         Ok(Self {
-            link: Link::open(endpoint, hello)?,
+            link: Link::open(endpoint, security, hello)?,
             window: Window::default(),
             window_messages: config.window_messages.max(1),
             window_bytes: config.window_bytes.max(1),
@@ -247,6 +251,7 @@ impl Courier {
                 Heard::Welcome => self.window.begin_again(),
                 Heard::Ack(ack) => self.acknowledge(&ack, counters),
                 Heard::Refused(refused) => self.refuse(&refused, counters),
+                Heard::NotLetIn => self.tell_once("key", NOT_LET_IN),
             }
         }
         if self
