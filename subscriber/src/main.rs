@@ -126,7 +126,10 @@ fn run(
         max_message: settings.max_message,
         rejects,
     };
-    let history = wanted.map(History::connect).transpose()?.flatten();
+    let history = match wanted {
+        Some(wanted) => History::connect(wanted, settings.entrances.keys.read()?.dialling)?,
+        None => None,
+    };
     let journal = history.as_ref().map(History::describe);
     let is_durable = history.as_ref().is_some_and(|of| of.wanted().is_durable());
     let mut watch = Watch::new(&config.files);

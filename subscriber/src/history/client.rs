@@ -32,6 +32,10 @@ const LIMITS: Limits = Limits {
 };
 /// Entries in hand at most.
 const ENTRIES: u32 = 500;
+/// How long the name of a durable subscription is waited for that another reader has, and how long
+/// to let the broker be before it is asked again; it waits itself for some seconds each time.
+const NAME_PATIENCE: Duration = Duration::from_secs(20);
+const NAME_PAUSE: Duration = Duration::from_secs(1);
 /// Messages taken before orders are looked at again.
 const TURN: usize = 256;
 
@@ -107,6 +111,8 @@ pub(super) fn start(
         is_greeted: true,
         again: None,
         finish_by: None,
+        name_by: None,
+        has_said_waits: false,
         out: VecDeque::new(),
         say: say.clone(),
         refused,
@@ -170,6 +176,9 @@ struct Client {
     again: Option<Instant>,
     /// When to end at the latest.
     finish_by: Option<Instant>,
+    /// Until when the name is waited for, once it was refused.
+    name_by: Option<Instant>,
+    has_said_waits: bool,
     /// What the socket had no room for yet.
     out: VecDeque<Message>,
     say: Say,
@@ -262,6 +271,10 @@ impl Client {
                 (self.say)(&format!("{} is back", self.from));
             }
             self.is_greeted = true;
+            if self.reading.is_named() {
+                // Asked twice, it would wait for itself.
+                self.again = None;
+            }
             let commands = match self.told {
                 Some(_) => self.reading.begin(welcome),
                 None => Vec::new(),
@@ -284,13 +297,33 @@ impl Client {
             Step::Gone(gone) => Told::Gone(gone),
             Step::Live(offset) => Told::Live(offset),
             Step::End => Told::End,
-            Step::Refused(reason) => return self.give_up(&reason),
+            Step::Refused { reason, is_name } => return self.refused(&reason, is_name),
             Step::Noted | Step::Nothing => return,
         };
+        // It has begun: the name is its own.
+        (self.name_by, self.has_said_waits) = (None, false);
         if let Some(stage) = &self.told
             && stage.send(told).is_err()
         {
             self.stop();
+        }
+    }
+
+    /// A name may still be held for a reader that was killed: the broker notices by and by.
+    fn refused(&mut self, reason: &str, is_name: bool) {
+        let now = Instant::now();
+        let until = *self.name_by.get_or_insert_with(|| now + NAME_PATIENCE);
+        if !is_name || self.told.is_none() || now >= until {
+            return self.give_up(reason);
+        }
+        self.again = Some(now + NAME_PAUSE);
+        if !std::mem::replace(&mut self.has_said_waits, true) {
+            let seconds = NAME_PATIENCE.as_secs();
+            (self.say)(&format!(
+                "{}: another reader has this name, or had it just now; waiting for it, {seconds} s \
+                 at most",
+                self.from
+            ));
         }
     }
 
@@ -314,8 +347,8 @@ impl Client {
             self.again = None;
             // Where the connection is broken, the next welcome asks.
             if self.is_greeted && self.told.is_some() {
-                let command = self.reading.ask();
-                self.say_all(vec![command]);
+                let commands = self.reading.resume();
+                self.say_all(commands);
             }
         }
     }

@@ -11,7 +11,7 @@ use crossbeam_channel::Receiver;
 use logbus_process as process;
 use logbus_schemas::wire::durable::{Command, Hello, Welcome};
 use logbus_transport::{
-    Caller, Endpoint, Error, Message, Options, PeerEvent, PollSet, Waker, wait,
+    Caller, Endpoint, Error, Message, Options, PeerEvent, PollSet, Security, Waker, wait,
 };
 
 use super::client::{self, Running, Told};
@@ -38,22 +38,31 @@ pub struct History {
 }
 
 impl History {
-    /// Connects; `None` where nobody greets and nobody must.
-    pub fn connect(wanted: Wanted) -> anyhow::Result<Option<Self>> {
+    /// Connects, with the keys that are shown where one dials; `None` where nobody greets and nobody
+    /// must.
+    pub fn connect(wanted: Wanted, security: Option<Security>) -> anyhow::Result<Option<Self>> {
+        let has_key = security.is_some();
         let options = Options {
             heartbeat: Some(Duration::from_secs(2)),
+            security,
             ..Options::default()
         };
         let endpoint = wanted.endpoint.clone();
         let mut caller = Caller::open(&endpoint, &options)?;
-        let Some(welcome) = greet(&mut caller, wanted.is_optional)? else {
-            if wanted.is_optional {
-                return Ok(None);
-            }
-            bail!(
+        let welcome = match greet(&mut caller, wanted.is_optional)? {
+            Greeted::Welcome(welcome) => welcome,
+            Greeted::Nobody | Greeted::Refused if wanted.is_optional => return Ok(None),
+            Greeted::Nobody => bail!(
                 "no journal answers at {endpoint}; start bus-broker with one, or say where it is \
                  with --durable-endpoint"
-            );
+            ),
+            Greeted::Refused if has_key => bail!(
+                "the journal at {endpoint} does not let this key in, or its own is not the one in \
+                 --server-key; docs/security.md tells of both"
+            ),
+            Greeted::Refused => bail!(
+                "the journal at {endpoint} asks for a key; say which with --key and --server-key"
+            ),
         };
         let waker = Waker::new()?;
         Ok(Some(Self {
@@ -93,18 +102,32 @@ impl History {
     }
 }
 
+/// Who answered.
+enum Greeted {
+    Welcome(Welcome),
+    Nobody,
+    /// Somebody who let nobody in.
+    Refused,
+}
+
 /// Says hello and waits for the answer.
-fn greet(caller: &mut Caller, is_optional: bool) -> Result<Option<Welcome>, Error> {
+fn greet(caller: &mut Caller, is_optional: bool) -> Result<Greeted, Error> {
     let begun = Instant::now();
-    let mut is_connected = false;
+    let (mut is_connected, mut is_refused) = (false, false);
     loop {
-        if caller.peer_events().contains(&PeerEvent::Connected) {
-            is_connected = true;
-            drop(caller.send(Message::single(hello().encode()))?);
+        for event in caller.peer_events() {
+            match event {
+                PeerEvent::Connected => {
+                    is_connected = true;
+                    drop(caller.send(Message::single(hello().encode()))?);
+                }
+                PeerEvent::Refused => is_refused = true,
+                PeerEvent::Disconnected => {}
+            }
         }
         while let Some(message) = caller.receive()? {
             if let Some(Command::Welcome(welcome)) = command(&message) {
-                return Ok(Some(welcome));
+                return Ok(Greeted::Welcome(welcome));
             }
         }
         let patience = match (is_optional, is_connected) {
@@ -113,8 +136,11 @@ fn greet(caller: &mut Caller, is_optional: bool) -> Result<Option<Welcome>, Erro
             (false, _) => GREETING,
         };
         let left = patience.saturating_sub(begun.elapsed());
+        if left.is_zero() && is_refused {
+            return Ok(Greeted::Refused);
+        }
         if left.is_zero() {
-            return Ok(None);
+            return Ok(Greeted::Nobody);
         }
         let mut set = PollSet::new();
         caller.poll(&mut set, false);

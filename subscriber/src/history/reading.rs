@@ -69,8 +69,11 @@ pub(super) enum Step {
     /// That was everything there is, up to here.
     Live(u64),
     End,
-    /// It will not do it; in a line.
-    Refused(String),
+    /// It will not do it; why, in a line, and whether that is because others have the name.
+    Refused {
+        reason: String,
+        is_name: bool,
+    },
     Noted,
     /// Nothing that anybody must know.
     Nothing,
@@ -108,6 +111,11 @@ impl Reading {
         {
             self.forget_offsets();
         }
+        self.resume()
+    }
+
+    /// Asks for what is behind everything that came, and says what is done of that.
+    pub(super) fn resume(&mut self) -> Vec<Command> {
         let mut said = vec![self.ask()];
         if self.is_named() && !self.request.share && self.noted < Some(self.below) && self.below > 0
         {
@@ -158,10 +166,15 @@ impl Reading {
             }
             Command::End(at) if at.read == read => Step::End,
             Command::Refused(refused) if refused.read == read || refused.read == 0 => {
-                Step::Refused(match refused.code.as_str() {
+                let is_name = refused.code == "name" && self.is_named();
+                if is_name {
+                    self.is_asked = false;
+                }
+                let reason = match refused.code.as_str() {
                     "" => refused.reason,
                     code => format!("{} ({code})", refused.reason),
-                })
+                };
+                Step::Refused { reason, is_name }
             }
             Command::Noted(at) if at.read == read => {
                 self.noted = self.noted.max(Some(at.offset));

@@ -120,7 +120,7 @@ impl Run {
             is_live_next: false,
         };
         let say: Say = Arc::new(|_| {});
-        let history = History::connect(wanted).unwrap().unwrap();
+        let history = History::connect(wanted, None).unwrap().unwrap();
         let progress = history.progress();
         let (is_closing, (events_in, received)) = (Arc::<AtomicBool>::default(), events());
         let mut lanes = Lanes::new(&say);

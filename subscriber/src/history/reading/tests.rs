@@ -122,7 +122,11 @@ fn a_refusal_says_why() {
         ..Refused::default()
     };
     let step = reading.hear(Command::Refused(refused), 0);
-    assert_eq!(step, Step::Refused("not for you (right)".into()));
+    let refused = Step::Refused {
+        reason: "not for you (right)".into(),
+        is_name: false,
+    };
+    assert_eq!(step, refused);
 }
 
 proptest! {

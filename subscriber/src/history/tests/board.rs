@@ -76,7 +76,8 @@ pub(crate) struct State {
     pub(crate) entries: Vec<Kept>,
     /// What is below is gone.
     pub(crate) first: u64,
-    pub(crate) refuses: bool,
+    /// With which code it refuses reads, if it does.
+    pub(crate) refuses: Option<&'static str>,
     /// Entries that one reader has in hand at most, of those that share.
     pub(crate) most_for_one: usize,
     /// Everything that clients said.
@@ -247,9 +248,9 @@ impl Worker {
                     }),
                 );
             }
-            Command::Read(read) if state.refuses => {
+            Command::Read(read) if state.refuses.is_some() => {
                 let refused = Refused {
-                    code: "right".into(),
+                    code: state.refuses.unwrap_or_default().into(),
                     reason: "not for you".into(),
                     read: read.read,
                     ..Refused::default()

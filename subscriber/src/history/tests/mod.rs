@@ -36,7 +36,9 @@ struct Reader {
 
 impl Reader {
     fn new(board: &Board, request: Read) -> Self {
-        let history = History::connect(wanted(board, request)).unwrap().unwrap();
+        let history = History::connect(wanted(board, request), None)
+            .unwrap()
+            .unwrap();
         let progress = history.progress();
         let (tell, refused) = crossbeam_channel::unbounded();
         let refuse = Box::new(move || tell.send(()).unwrap());
@@ -178,10 +180,27 @@ fn entries_that_are_gone_are_told_with_their_count() {
 #[test]
 fn a_refusal_is_for_good() {
     let board = Board::new([]);
-    board.change(|state| state.refuses = true);
-    let reader = Reader::new(&board, follow());
-    let refused = reader.refused.recv_timeout(Duration::from_secs(20));
-    assert!(refused.is_ok());
+    board.change(|state| state.refuses = Some("right"));
+    for request in [follow(), named(false)] {
+        let reader = Reader::new(&board, request);
+        let refused = reader.refused.recv_timeout(Duration::from_secs(20));
+        assert!(refused.is_ok());
+    }
+}
+
+#[test]
+fn a_name_that_another_reader_has_still_is_waited_for() {
+    let board = Board::new((0..10).map(|at| message("a", at, &["x"])));
+    board.change(|state| state.refuses = Some("name"));
+    let mut reader = Reader::new(&board, named(false));
+    // It asks again of its own, also over a new connection.
+    board.wait_for(|state| state.reads().len() >= 2);
+    board.restart();
+    board.wait_for(|state| state.reads().len() >= 4);
+    board.change(|state| state.refuses = None);
+    assert_eq!(reader.offsets(10), (0..10).collect::<Vec<u64>>());
+    assert!(reader.refused.is_empty(), "it never gave up");
+    reader.running.finish();
 }
 
 #[test]
@@ -195,7 +214,7 @@ fn where_nobody_greets_it_is_an_error_or_nothing() {
         is_optional: true,
         is_live_next: true,
     };
-    assert!(History::connect(wanted).unwrap().is_none());
+    assert!(History::connect(wanted, None).unwrap().is_none());
 }
 
 fn named(share: bool) -> Read {
