@@ -236,6 +236,28 @@ fn a_durable_subscription_goes_on_where_it_was_when_it_is_killed() {
     broker.stop();
 }
 
+#[test]
+fn the_name_of_a_reader_that_is_dead_is_waited_for() {
+    let bus = Bus::new();
+    let broker = bus.start(&[]);
+    let publisher = bus.publisher("audit", None);
+    let say = |number: u64| publisher.publish(&stamped("audit", 20, &format!("number {number}")));
+    say(0);
+    assert!(publisher.flush(LINGER));
+    let first = bus.reader(&["--durable", "ledger"]);
+    first.wait_for("number 0");
+    // Its connection stands until the broker finds that nobody answers there any more.
+    first.signal("-STOP");
+    let second = bus.reader(&["--durable", "ledger"]);
+    second.wait_for("another reader has this name");
+    say(1);
+    second.wait_for("number 1");
+    second.stop();
+    kill(first);
+    assert!(publisher.shutdown(LINGER).is_complete());
+    broker.stop();
+}
+
 fn lines_of(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().map(str::to_owned).collect()

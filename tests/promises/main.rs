@@ -30,6 +30,8 @@ mod terminal;
 mod tui;
 /// What was acknowledged is kept, whoever is killed.
 mod durable;
+/// Over the durable endpoint a key does what it has a right to, and nobody anything without one.
+mod keys;
 /// Faults on purpose cost what is promised, and no more: short forms of `cargo xtask faults`.
 mod faults;
 /// What the programs say and how they end.
