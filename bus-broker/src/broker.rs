@@ -193,9 +193,11 @@ fn open_each<P: Clone, T>(
 ) -> Result<Vec<T>, Error> {
     let mut opened = Vec::new();
     let mut left = places.to_vec();
-    while let Some(first) = left.first().cloned() {
-        let (same, other): (Vec<P>, Vec<P>) =
-            left.into_iter().partition(|place| share(place, &first));
+    while !left.is_empty() {
+        let mut same = vec![left.remove(0)];
+        let (more, other): (Vec<P>, Vec<P>) =
+            left.into_iter().partition(|place| share(place, &same[0]));
+        same.extend(more);
         opened.push(open(&same)?);
         left = other;
     }
@@ -239,9 +241,9 @@ fn open_sources(config: &Config, notices: &Notices) -> Result<Vec<Source>, Error
     let entrances = config.publishers.iter().filter(|e| e.listener.is_none());
     let entrances: Vec<Entrance> = entrances.cloned().collect();
     let is_secured = config.security.is_some();
-    // A socket that listens is a server of CURVE, one that dials a client.
+    // A socket that listens is a server of CURVE; one that dials is a client, at one endpoint.
     let share = |a: &Entrance, b: &Entrance| {
-        a.shares_socket(b) && (!is_secured || a.is_bound() == b.is_bound())
+        a.shares_socket(b) && (!is_secured || (a.is_bound() && b.is_bound()))
     };
     open_each(&entrances, share, |entrances| {
         let attachments: Vec<Attachment> = entrances.iter().map(|e| e.attachment.clone()).collect();

@@ -158,7 +158,7 @@ fn describe(attached: &Attached) -> String {
     }
 }
 
-/// One socket for each transport and side, subscribed to what `tap` wants.
+/// One socket for each transport and, with keys, for each place that is dialled, subscribed to what `tap` wants.
 fn open_each(
     mut left: Vec<Attachment>,
     tap: &Tap,
@@ -166,11 +166,14 @@ fn open_each(
     say: &impl Fn(&str),
 ) -> Result<Vec<Named>, Error> {
     let mut opened = Vec::new();
-    while let Some(first) = left.first().cloned() {
-        let (same, other): (Vec<_>, Vec<_>) = left.into_iter().partition(|a| {
-            let is_same_side = dials(a) == dials(&first);
-            a.endpoint().same_transport(first.endpoint()) && (dialling.is_none() || is_same_side)
+    while !left.is_empty() {
+        let first = left.remove(0);
+        let (more, other): (Vec<_>, Vec<_>) = left.into_iter().partition(|a| {
+            // A socket with a key dials one endpoint.
+            let can_share = dialling.is_none() || !(dials(a) || dials(&first));
+            a.endpoint().same_transport(first.endpoint()) && can_share
         });
+        let same: Vec<_> = std::iter::once(first).chain(more).collect();
         let is_dialling = same.iter().any(dials);
         let options = Options {
             watch_peers: is_dialling,

@@ -23,7 +23,7 @@ use crate::redial::Redial;
 use crate::socket::{Attachment, Error, Flushed, Options, PeerEvent, Sent};
 use crate::wait::PollSet;
 use crate::zap::User;
-use crate::zmq::{Opened, Went, broken, monitor, peer_events, send};
+use crate::zmq::{Opened, Standing, Went, broken, monitor, peer_events, send};
 
 /// The kind of the notices that are told from here.
 const CUT: &str = "callers cut";
@@ -71,7 +71,7 @@ pub struct Caller {
     /// Where the socket is not secured; else the connection is watched by its own.
     monitor: Option<Socket>,
     opened: Opened,
-    connected: usize,
+    standing: Standing,
 }
 
 impl Caller {
@@ -86,7 +86,7 @@ impl Caller {
         Ok(Self {
             monitor,
             opened,
-            connected: 0,
+            standing: Standing::default(),
         })
     }
 
@@ -107,7 +107,7 @@ impl Caller {
     /// What the connection did since the last call, oldest first.
     pub fn peer_events(&mut self) -> Vec<PeerEvent> {
         match (&self.monitor, &mut self.opened.redial) {
-            (Some(monitor), _) => peer_events(monitor, &mut self.connected),
+            (Some(monitor), _) => peer_events(monitor, &mut self.standing),
             (None, Some(redial)) => redial.take_events(),
             (None, None) => Vec::new(),
         }

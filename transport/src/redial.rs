@@ -11,7 +11,7 @@ use ::zmq::{POLLIN, Socket};
 use crate::endpoint::Endpoint;
 use crate::socket::{Error, PeerEvent};
 use crate::wait::PollSet;
-use crate::zmq::{connect, peer_events};
+use crate::zmq::{Standing, connect, peer_events};
 
 /// How long to wait after a refusal.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const MAX_EVENTS: usize = 1000;
 
 pub(crate) struct Redial {
     monitor: Socket,
-    connected: usize,
+    standing: Standing,
     events: Vec<PeerEvent>,
     due: Option<Instant>,
 }
@@ -29,28 +29,29 @@ impl Redial {
     pub(crate) fn new(monitor: Socket) -> Self {
         Self {
             monitor,
-            connected: 0,
+            standing: Standing::default(),
             events: Vec::new(),
             due: None,
         }
     }
 
-    /// Hears what happened, and dials where it is time.
+    /// Hears what happened, and dials where it is time. A socket that does so has one endpoint: what
+    /// is dialled anew is what was refused, and never a connection that stands elsewhere.
     pub(crate) fn serve(
         &mut self,
         socket: &mut Socket,
         endpoints: &[Endpoint],
     ) -> Result<(), Error> {
-        for event in peer_events(&self.monitor, &mut self.connected) {
-            if event == PeerEvent::Refused {
-                self.due.get_or_insert_with(|| Instant::now() + PAUSE);
+        for event in peer_events(&self.monitor, &mut self.standing) {
+            match event {
+                PeerEvent::Refused => self.due = Some(Instant::now() + PAUSE),
+                // What was refused before it stood is over.
+                PeerEvent::Connected => self.due = None,
+                PeerEvent::Disconnected => {}
             }
             if self.events.len() < MAX_EVENTS {
                 self.events.push(event);
             }
-        }
-        if self.connected >= endpoints.len() {
-            self.due = None;
         }
         if self.due.is_none_or(|due| due > Instant::now()) {
             return Ok(());

@@ -8,6 +8,7 @@
     reason = "bind, connect and some options that the zmq crate lacks or panics in"
 )]
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::IntoRawFd;
@@ -92,6 +93,14 @@ impl Opened {
     }
 
     pub(crate) fn attach(&mut self, attachments: &[Attachment]) -> Result<(), Error> {
+        if let (Some(_), [_, second, ..]) = (&self.redial, attachments) {
+            // Dialling one again would end the connections of the others.
+            return Err(Error {
+                kind: ErrorKind::Unsupported,
+                endpoint: Some(second.endpoint().clone()),
+                source: "a socket with a key dials one endpoint; give each one of its own".into(),
+            });
+        }
         for attachment in attachments {
             let endpoint = attachment.endpoint();
             if endpoint.address().starts_with('[') {
@@ -324,7 +333,7 @@ struct ZmqInlet {
     monitor: Option<Socket>,
     opened: Opened,
     kind: InletKind,
-    connected: usize,
+    standing: Standing,
     is_watched: bool,
 }
 
@@ -347,7 +356,7 @@ impl ZmqInlet {
             monitor,
             opened,
             kind,
-            connected: 0,
+            standing: Standing::default(),
             is_watched: options.watch_peers,
         })
     }
@@ -396,17 +405,41 @@ pub(crate) fn monitor_event(message: &Message) -> Option<(u32, u32)> {
     Some((u32::from(event), u32::from_ne_bytes(value)))
 }
 
-/// What a monitor has heard since the last call; `connected` are the connections that stand.
-pub(crate) fn peer_events(monitor: &Socket, connected: &mut usize) -> Vec<PeerEvent> {
+/// Connections that stand, by the address that a monitor gives with each event. An attempt that fails
+/// before it stands is told of as disconnected as well (libzmq, `stream_engine_base_t::error`), and
+/// must not count as the end of a connection to somewhere else.
+#[derive(Debug, Default)]
+pub(crate) struct Standing(HashMap<Vec<u8>, usize>);
+
+impl Standing {
+    fn came(&mut self, address: &[u8]) {
+        *self.0.entry(address.to_vec()).or_default() += 1;
+    }
+
+    /// Whether one stood there.
+    fn went(&mut self, address: &[u8]) -> bool {
+        match self.0.get_mut(address) {
+            Some(1) => self.0.remove(address).is_some(),
+            Some(count) => {
+                *count -= 1;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// What a monitor has heard since the last call.
+pub(crate) fn peer_events(monitor: &Socket, standing: &mut Standing) -> Vec<PeerEvent> {
     let mut events = Vec::new();
     while let Ok(Some(message)) = receive(monitor) {
+        let address: &[u8] = message.frames().get(1).map_or(&[], |frame| frame);
         match monitor_event(&message) {
             Some((zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED, _)) => {
-                *connected += 1;
+                standing.came(address);
                 events.push(PeerEvent::Connected);
             }
-            Some((zmq_sys::ZMQ_EVENT_DISCONNECTED, _)) if *connected > 0 => {
-                *connected -= 1;
+            Some((zmq_sys::ZMQ_EVENT_DISCONNECTED, _)) if standing.went(address) => {
                 events.push(PeerEvent::Disconnected);
             }
             Some((
@@ -435,7 +468,7 @@ impl Inlet for ZmqInlet {
 
     fn peer_events(&mut self) -> Vec<PeerEvent> {
         match (&self.monitor, &mut self.opened.redial) {
-            (Some(monitor), _) => peer_events(monitor, &mut self.connected),
+            (Some(monitor), _) => peer_events(monitor, &mut self.standing),
             (None, Some(redial)) if self.is_watched => redial.take_events(),
             (None, _) => Vec::new(),
         }
