@@ -30,6 +30,7 @@ mod zap;
 mod grants;
 mod dialog;
 mod nng;
+mod nng_closing;
 mod nng_tls;
 mod sp;
 #[cfg(any(test, feature = "memory"))]

@@ -26,6 +26,7 @@ use ::nng::{DialerBuilder, ListenerBuilder, PipeEvent, Protocol, Socket};
 
 use crate::endpoint::Endpoint;
 use crate::message::{Frame, Message};
+use crate::nng_closing::Closing;
 use crate::nng_tls;
 use crate::socket::{
     Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
@@ -187,7 +188,7 @@ fn queue(messages: usize) -> i32 {
 }
 
 struct NngInlet {
-    socket: Socket,
+    socket: Closing<Socket>,
     readable: RawFd,
     subscriptions: HashMap<Vec<u8>, usize>,
     peers: Option<Peers>,
@@ -213,7 +214,7 @@ impl NngInlet {
         let readable = socket.get_opt::<RecvFd>().map_err(broken)?;
         let endpoints = attach(&socket, attachments, options)?;
         Ok(Self {
-            socket,
+            socket: Closing::new(socket),
             readable,
             subscriptions: HashMap::new(),
             peers,
@@ -224,7 +225,7 @@ impl NngInlet {
 
 impl Inlet for NngInlet {
     fn receive(&mut self) -> Result<Option<Message>, Error> {
-        match self.socket.try_recv() {
+        match self.socket.get()?.try_recv() {
             Ok(message) => Ok(Some([Frame::from_nng(message)].into_iter().collect())),
             Err(::nng::Error::TryAgain) => Ok(None),
             Err(error) => Err(broken(error)),
@@ -237,9 +238,8 @@ impl Inlet for NngInlet {
         if *count > 1 {
             return Ok(());
         }
-        self.socket
-            .set_opt::<Subscribe>(prefix.to_vec())
-            .map_err(broken)
+        let socket = self.socket.get()?;
+        socket.set_opt::<Subscribe>(prefix.to_vec()).map_err(broken)
     }
 
     fn unsubscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
@@ -250,7 +250,8 @@ impl Inlet for NngInlet {
             }
             Some(_) => {
                 self.subscriptions.remove(prefix);
-                self.socket
+                let socket = self.socket.get()?;
+                socket
                     .set_opt::<Unsubscribe>(prefix.to_vec())
                     .map_err(broken)
             }
@@ -284,7 +285,7 @@ impl Inlet for NngInlet {
 }
 
 struct NngOutlet {
-    socket: Socket,
+    socket: Closing<Socket>,
     kind: OutletKind,
     peers: Peers,
     endpoints: Vec<Endpoint>,
@@ -309,7 +310,7 @@ impl NngOutlet {
         let peers = Peers::watch(&socket)?;
         let endpoints = attach(&socket, attachments, options)?;
         Ok(Self {
-            socket,
+            socket: Closing::new(socket),
             kind,
             peers,
             endpoints,
@@ -318,14 +319,14 @@ impl NngOutlet {
 
     /// Bytes that all peers' connections have sent so far, as NNG's statistics tell.
     fn bytes_sent(&self) -> u64 {
-        sent_statistics(&self.socket)
+        self.socket.get().map_or(0, sent_statistics)
     }
 }
 
 impl Outlet for NngOutlet {
     fn send(&mut self, message: Message) -> Result<Sent, Error> {
         let body = ::nng::Message::from(message.join().as_slice());
-        match self.socket.try_send(body) {
+        match self.socket.get()?.try_send(body) {
             Ok(()) => Ok(Sent::Taken),
             Err((_, ::nng::Error::TryAgain)) => Ok(Sent::Busy(message)),
             Err((_, error)) => Err(broken(error)),
