@@ -18,7 +18,7 @@ use crate::durable::Durable;
 use crate::entrance::{Entrance, describe};
 use crate::fanout::Fanout;
 use crate::hub::{Hub, Source, Stop};
-use crate::listen::{self, Listening};
+use crate::listen::{self, ListenConfig, Listening};
 use crate::pyzmq::PyzmqOutlets;
 use crate::rights::{Guard, Side, SideGate};
 use crate::stats::Summary;
@@ -204,6 +204,18 @@ fn open_each<P: Clone, T>(
     Ok(opened)
 }
 
+/// What counts at every socket.
+fn limits(config: &Config, notices: &Notices) -> Options {
+    Options {
+        max_frame: config.max_frame,
+        max_connections: config.max_connections,
+        max_subscriptions: config.max_subscriptions,
+        handshake: config.handshake,
+        notices: notices.clone(),
+        ..Options::default()
+    }
+}
+
 /// The options of sockets that listen at this side.
 fn listening_options(config: &Config, side: Side, notices: &Notices) -> Options {
     let security = config.security.as_ref().map(|secured| Security::Server {
@@ -211,14 +223,9 @@ fn listening_options(config: &Config, side: Side, notices: &Notices) -> Options 
         gate: SideGate::new(&secured.rights, side),
     });
     Options {
-        max_frame: config.max_frame,
-        max_connections: config.max_connections,
-        max_subscriptions: config.max_subscriptions,
-        handshake: config.handshake,
         security,
         tls: config.tls.clone(),
-        notices: notices.clone(),
-        ..Options::default()
+        ..limits(config, notices)
     }
 }
 
@@ -249,7 +256,10 @@ fn open_sources(config: &Config, notices: &Notices) -> Result<Vec<Source>, Error
         let attachments: Vec<Attachment> = entrances.iter().map(|e| e.attachment.clone()).collect();
         let first = &entrances[0];
         let options = match first.is_bound() {
-            true => listening_options(config, Side::Publishers, notices),
+            true => Options {
+                max_rate: config.max_rate,
+                ..listening_options(config, Side::Publishers, notices)
+            },
             false => dialling_options(config, notices),
         };
         let mut inlet: Box<dyn Inlet> = open_inlet(first.kind(), &attachments, &options)?;
@@ -280,7 +290,11 @@ fn open_listeners(
     if entrances.is_empty() {
         return Ok((Vec::new(), None));
     }
-    let (sources, listening) = listen::open(&entrances, &config.listen, config.max_frame, waker)?;
+    let listen = ListenConfig {
+        max_rate: config.max_rate,
+        ..config.listen.clone()
+    };
+    let (sources, listening) = listen::open(&entrances, &listen, config.max_frame, waker)?;
     Ok((sources, Some(listening)))
 }
 

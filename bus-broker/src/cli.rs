@@ -178,6 +178,8 @@ pub(crate) struct Cli {
     pub(crate) insecure: bool,
 
     /// Connections that each listening socket has at once; one more is cut
+    ///
+    /// Listeners such as pickle+tcp:// have so many together.
     #[arg(
         long,
         value_name = "COUNT",
@@ -202,6 +204,22 @@ pub(crate) struct Cli {
     #[arg(env = "BUS_BROKER_MAX_FRAME", hide_env_values = true)]
     pub(crate) max_frame: usize,
 
+    /// Messages a second that one publisher may send, over ten seconds; who sends more is cut
+    ///
+    /// A publisher is a key where clients have keys, and else a connection. What it sends beyond is
+    /// dropped and counted. At listeners such as pickle+tcp:// it is made to wait. At the durable
+    /// endpoint publishers wait for acknowledgements and need no rate.
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    #[arg(env = "BUS_BROKER_MAX_MESSAGE_RATE", hide_env_values = true)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_message_rate: Option<u64>,
+
+    /// The same in bytes, such as 10MiB
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    #[arg(env = "BUS_BROKER_MAX_BYTE_RATE", hide_env_values = true)]
+    #[arg(value_parser = parse_rate)]
+    pub(crate) max_byte_rate: Option<u64>,
+
     /// Seconds that a client may take to come in before it is cut
     #[arg(
         long,
@@ -211,6 +229,15 @@ pub(crate) struct Cli {
     )]
     #[arg(env = "BUS_BROKER_HANDSHAKE", hide_env_values = true)]
     pub(crate) handshake: f64,
+}
+
+/// A size that is not nothing.
+fn parse_rate(text: &str) -> Result<u64, String> {
+    match logbus_broker::parse_size(text) {
+        Ok(0) => Err("nobody could send anything".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Flags of the journal.
@@ -284,6 +311,20 @@ pub(crate) struct JournalArgs {
         hide_env_values = true
     )]
     pub(crate) journal_max_age: Option<std::time::Duration>,
+
+    /// Percent of a limit of bytes that one publisher may have; what it sends beyond is not kept
+    ///
+    /// A publisher is a key where its key is known, and else a sender id. Durable publishers are
+    /// told, and count what was refused; PUB/SUB traffic goes on without being kept. What was there
+    /// before the broker started is nobody's.
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        value_parser = clap::value_parser!(u8).range(1..=100),
+        env = "BUS_BROKER_JOURNAL_SHARE",
+        hide_env_values = true
+    )]
+    pub(crate) journal_share: Option<u8>,
 
     /// Delete the oldest messages when less than this is free on the disk
     #[arg(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use logbus_transport::{Attachment, Endpoint, KeyPair, PublicKey, Tls};
+use logbus_transport::{Attachment, Endpoint, KeyPair, PublicKey, Rate, Tls};
 
 use crate::durable::DurableConfig;
 use crate::entrance::Entrance;
@@ -52,6 +52,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Subscriptions of one connection, where clients have keys.
     pub max_subscriptions: usize,
+    /// The most that one publisher may send, except at the durable endpoint, where it waits anyway.
+    pub max_rate: Rate,
     /// How long a client may take to come in.
     pub handshake: Duration,
     /// Keys and rights; without them everybody who can connect is served.
@@ -83,6 +85,7 @@ impl Default for Config {
             durable: None,
             max_connections: 1000,
             max_subscriptions: 1000,
+            max_rate: Rate::default(),
             handshake: Duration::from_secs(10),
             security: None,
             tls: None,

@@ -6,6 +6,7 @@
 //! served here.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use logbus_schemas::Topic;
 use logbus_schemas::dialect::{self, Dialect, Malformed, MalformedKind};
 use logbus_schemas::wire::SenderId;
 use logbus_transport::{
-    Error, Flushed, Inlet, Message, Notices, PollSet, SubscriptionEvent, Waker, wait,
+    Error, Flushed, Inlet, Message, Notices, PollSet, SubscriptionEvent, User, Waker, wait,
 };
 
 use crate::demand::{Change, Demand};
@@ -263,7 +264,7 @@ impl Hub {
             Ok(Translated::Refused) => return Ok(()),
             Ok(Translated::AsItIs { records }) => {
                 if let Some(intake) = self.intake.as_ref().filter(|_| !is_kept) {
-                    intake.offer(&frames);
+                    intake.offer(&frames, user.map(owner));
                 }
                 self.fanout.send(message, from)?;
                 u64::from(records)
@@ -306,7 +307,8 @@ impl Hub {
     fn send_own(&mut self, native: NativeMessage, from: Option<&Arc<str>>) -> Result<(), Error> {
         if let Some(intake) = &self.intake {
             let header = native.header.to_bytes();
-            intake.offer(&[native.topic.as_str().as_bytes(), &header, &native.payload]);
+            let frames = [native.topic.as_str().as_bytes(), &header, &native.payload];
+            intake.offer(&frames, None);
         }
         let own_name = self.own_name.clone();
         self.fanout.send_native(native, from.unwrap_or(&own_name))
@@ -406,4 +408,11 @@ impl Hub {
         }
         self.summary
     }
+}
+
+/// A number for a key, by which the journal knows whose share a message takes.
+fn owner(user: User) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    user.key.hash(&mut hasher);
+    hasher.finish()
 }

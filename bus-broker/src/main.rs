@@ -20,7 +20,7 @@ use logbus_broker::{
 };
 use logbus_schemas::TopicFilter;
 use logbus_transport::{
-    Attachment, EndpointError, Error, ErrorKind, KeyPair, PublicKey, Tls, has_encryption,
+    Attachment, EndpointError, Error, ErrorKind, KeyPair, PublicKey, Rate, Tls, has_encryption,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -156,11 +156,16 @@ fn configure(cli: Cli) -> anyhow::Result<Config> {
         max_frame: cli.max_frame.max(1),
         max_connections: cli.max_connections,
         max_subscriptions: cli.max_subscriptions,
+        max_rate: Rate {
+            messages: cli.max_message_rate,
+            bytes: cli.max_byte_rate,
+        },
         handshake,
         security,
         tls,
         listen: ListenConfig {
             api_key: cli.listen_api_key,
+            connections: cli.max_connections,
             ..ListenConfig::default()
         },
         durable: resolve_journal(&cli.journal)?,
@@ -180,6 +185,13 @@ fn resolve_journal(args: &JournalArgs) -> anyhow::Result<Option<DurableConfig>> 
         .map(|text| TopicFilter::parse(text))
         .collect();
     let topics = topics.context("--journal-topics")?;
+    let mut keeps = args.journal_keep.iter();
+    let is_limited = keeps.any(|keep| keep.limits.max_bytes.is_some());
+    if args.journal_share.is_some() && args.journal_max_bytes.is_none() && !is_limited {
+        anyhow::bail!(
+            "--journal-share is a share of --journal-max-bytes, or of a SIZE in --journal-keep; give one of them"
+        );
+    }
     let is_all = topics.contains(&TopicFilter::ALL);
     let some = (!topics.is_empty()).then_some(topics);
     Ok(Some(DurableConfig {
@@ -192,6 +204,7 @@ fn resolve_journal(args: &JournalArgs) -> anyhow::Result<Option<DurableConfig>> 
                 min_free: Some(args.journal_min_free),
             },
             keep: args.journal_keep.clone(),
+            share: args.journal_share,
             topics: if is_all { Some(Vec::new()) } else { some },
             ..JournalConfig::new(dir)
         },

@@ -258,3 +258,87 @@ fn a_multipart_message_keeps_its_frames() {
     let received: Vec<&[u8]> = received.frames().iter().map(|frame| &**frame).collect();
     assert_eq!(received, frames);
 }
+
+#[test]
+fn one_connection_beyond_the_limit_is_cut_and_told_and_the_others_stay() {
+    over_all(|endpoint| {
+        if endpoint.to_string().starts_with("memory") {
+            return;
+        }
+        let options = Options {
+            max_connections: 1,
+            ..Options::default()
+        };
+        let place = [Attachment::Bind(endpoint)];
+        let mut outlet = open_outlet(OutletKind::Publish, &place, &options).unwrap();
+        let place = [Attachment::Connect(outlet.endpoints()[0].clone())];
+        let mut first = open_inlet(InletKind::Subscribe, &place, &Options::default()).unwrap();
+        first.subscribe(b"").unwrap();
+        until(&mut *first, &mut *outlet, |_, outlet| {
+            outlet
+                .subscription_events()
+                .unwrap()
+                .iter()
+                .any(SubscriptionEvent::is_added)
+        });
+        let mut second = open_inlet(InletKind::Subscribe, &place, &Options::default()).unwrap();
+        second.subscribe(b"").unwrap();
+        until(&mut *second, &mut *outlet, |_, outlet| {
+            let gone = outlet.subscription_events().unwrap();
+            assert!(
+                gone.iter().all(SubscriptionEvent::is_added),
+                "the first one stays"
+            );
+            options
+                .notices
+                .take()
+                .iter()
+                .any(|line| line.contains("1 connections are the limit"))
+        });
+        drop(outlet.send(Message::single(&b"x"[..])).unwrap());
+        until(&mut *first, &mut *outlet, |first, outlet| {
+            drop(outlet.subscription_events().unwrap());
+            first.receive().unwrap().is_some()
+        });
+    });
+}
+
+#[test]
+fn who_sends_too_large_a_frame_is_cut_and_others_are_heard() {
+    over_all(|endpoint| {
+        if endpoint.to_string().starts_with("memory") {
+            return;
+        }
+        let options = Options {
+            max_frame: 10_000,
+            ..Options::default()
+        };
+        let place = [Attachment::Bind(endpoint)];
+        let mut inlet = open_inlet(InletKind::Subscribe, &place, &options).unwrap();
+        inlet.subscribe(b"").unwrap();
+        let mut large = connected_outlet(&*inlet, &Options::default());
+        let mut small = connected_outlet(&*inlet, &Options::default());
+        let mut is_sent = false;
+        // What comes behind the large one on the same way shows that its turn was.
+        until(&mut *inlet, &mut *large, |inlet, large| {
+            let events = large.subscription_events().unwrap();
+            if !is_sent && events.iter().any(SubscriptionEvent::is_added) {
+                is_sent = true;
+                drop(large.send(Message::single(vec![b'x'; 10_001])).unwrap());
+            } else if is_sent {
+                drop(large.send(Message::single(&b"behind"[..])).unwrap());
+            }
+            let message = inlet.receive().unwrap();
+            message.is_some_and(|message| message.join() == b"behind"[..])
+        });
+        drop(large);
+        until(&mut *inlet, &mut *small, |inlet, small| {
+            drop(small.subscription_events().unwrap());
+            drop(small.send(Message::single(vec![b'y'; 9_000])).unwrap());
+            inlet
+                .receive()
+                .unwrap()
+                .is_some_and(|message| message.len_bytes() == 9_000)
+        });
+    });
+}

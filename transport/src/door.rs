@@ -12,12 +12,14 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ::zmq::{POLLIN, Socket};
 
 use crate::endpoint::Endpoint;
 use crate::notices::Notices;
-use crate::socket::Error;
+use crate::silence;
+use crate::socket::{Error, Options};
 use crate::wait::PollSet;
 use crate::zap::Zap;
 use crate::zmq::{monitor_event, receive};
@@ -25,6 +27,7 @@ use crate::zmq::{monitor_event, receive};
 /// The kinds of notices that are told from here.
 const TOO_MANY: &str = "connections beyond the limit";
 const NO_HANDSHAKE: &str = "failed handshakes";
+const SILENT: &str = "silent connections";
 
 pub(crate) struct Door {
     zap: Option<Zap>,
@@ -34,8 +37,15 @@ pub(crate) struct Door {
 /// What the monitor told.
 struct Traffic {
     monitor: Socket,
-    connections: usize,
+    /// Those that stand or are coming in, by descriptor.
+    connections: HashMap<RawFd, Connection>,
+    /// How many there were so far.
+    total: u64,
     max_connections: usize,
+    /// Whether the event before said that a connection did not come in: its end comes next.
+    has_failed: bool,
+    heartbeat: Option<Duration>,
+    next_look: Instant,
     /// For each descriptor that a connection had and lost: which serial number would have been
     /// given next when that was heard.
     lost: HashMap<RawFd, u64>,
@@ -43,22 +53,31 @@ struct Traffic {
     notices: Notices,
 }
 
+/// A connection, as the monitor tells of it.
+struct Connection {
+    /// Which one it is, of all that there were.
+    number: u64,
+    /// How long nothing had come from it when that was last looked at.
+    silence: Duration,
+    /// Whether it was put out already.
+    is_out: bool,
+}
+
 impl Door {
-    pub(crate) fn new(
-        monitor: Socket,
-        zap: Option<Zap>,
-        max_connections: usize,
-        notices: Notices,
-    ) -> Self {
+    pub(crate) fn new(monitor: Socket, zap: Option<Zap>, options: &Options) -> Self {
         Self {
             zap,
             traffic: Traffic {
                 monitor,
-                connections: 0,
-                max_connections,
+                connections: HashMap::new(),
+                total: 0,
+                max_connections: options.max_connections,
+                has_failed: false,
+                heartbeat: options.heartbeat,
+                next_look: Instant::now(),
                 lost: HashMap::new(),
                 endpoints: Vec::new(),
-                notices,
+                notices: options.notices.clone(),
             },
         }
     }
@@ -72,13 +91,20 @@ impl Door {
     pub(crate) fn serve(&mut self) -> Result<(), Error> {
         let Some(zap) = &mut self.zap else {
             self.traffic.hear(0);
+            self.traffic.look(Instant::now());
             return Ok(());
         };
         // What was heard before a connection gets its number was about other connections, even
         // where the descriptor is the same: `is_lost` counts on it.
         zap.serve(|serial| self.traffic.hear(serial))?;
         self.traffic.hear(zap.next_serial());
+        self.traffic.look(Instant::now());
         Ok(())
+    }
+
+    /// Which connection has this descriptor now, of all that there were; `None` if none has.
+    pub(crate) fn number(&self, descriptor: RawFd) -> Option<u64> {
+        self.traffic.connections.get(&descriptor).map(|c| c.number)
     }
 
     /// Whether the connection that had this number and descriptor has ended, as far as anybody can
@@ -104,6 +130,9 @@ impl Door {
 
     pub(crate) fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
         set.add_zmq(&self.traffic.monitor, POLLIN);
+        if self.traffic.heartbeat.is_some() && !self.traffic.connections.is_empty() {
+            set.wake_by(self.traffic.next_look);
+        }
         if let Some(zap) = &self.zap {
             zap.poll(set);
         }
@@ -117,10 +146,11 @@ impl Traffic {
                 continue;
             };
             let descriptor = value as RawFd;
+            let has_failed = std::mem::take(&mut self.has_failed);
             match event {
                 zmq_sys::ZMQ_EVENT_ACCEPTED => self.came(descriptor),
                 zmq_sys::ZMQ_EVENT_DISCONNECTED => {
-                    self.connections = self.connections.saturating_sub(1);
+                    self.went(descriptor, has_failed);
                     self.lost.insert(descriptor, next_serial);
                 }
                 zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL => {
@@ -135,8 +165,14 @@ impl Traffic {
     }
 
     fn came(&mut self, descriptor: RawFd) {
-        self.connections += 1;
-        if self.connections > self.max_connections {
+        self.total += 1;
+        let connection = Connection {
+            number: self.total,
+            silence: Duration::ZERO,
+            is_out: false,
+        };
+        self.connections.insert(descriptor, connection);
+        if self.connections.len() > self.max_connections {
             self.put_out(descriptor);
             self.notices.tell(TOO_MANY, || {
                 format!(
@@ -148,7 +184,56 @@ impl Traffic {
         }
     }
 
-    fn failed(&self, why: &str) {
+    /// A connection has ended. libzmq does not say why; where nothing had come for as long as its
+    /// heartbeat waits, that is taken to be the reason.
+    fn went(&mut self, descriptor: RawFd, has_failed: bool) {
+        let Some(connection) = self.connections.remove(&descriptor) else {
+            return;
+        };
+        let is_long = |heartbeat: Duration| connection.silence >= heartbeat * 2;
+        if !connection.is_out && !has_failed && self.heartbeat.is_some_and(is_long) {
+            self.notices.tell(SILENT, || {
+                format!(
+                    "connection to {} ended: nothing had come from its other side for {:.1} s",
+                    self.name(),
+                    connection.silence.as_secs_f64()
+                )
+            });
+        }
+    }
+
+    /// Looks at all connections now and then. One whose other side neither says nor takes anything is
+    /// put out: to it no heartbeat goes any more, and so libzmq would keep it for ever.
+    fn look(&mut self, now: Instant) {
+        let Some(heartbeat) = self.heartbeat.filter(|_| now >= self.next_look) else {
+            return;
+        };
+        self.next_look = now + heartbeat / 2;
+        let mut stuck = Vec::new();
+        for (descriptor, connection) in &mut self.connections {
+            let Some(silence) = silence::look(*descriptor) else {
+                continue;
+            };
+            connection.silence = silence.lasts;
+            if silence.lasts >= heartbeat * 3 && !silence.is_taking && !connection.is_out {
+                connection.is_out = true;
+                stuck.push((*descriptor, silence.lasts));
+            }
+        }
+        for (descriptor, lasts) in stuck {
+            self.put_out(descriptor);
+            self.notices.tell(SILENT, || {
+                format!(
+                    "connection to {} cut: its other side took nothing and said nothing for {:.1} s",
+                    self.name(),
+                    lasts.as_secs_f64()
+                )
+            });
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        self.has_failed = true;
         self.notices.tell(NO_HANDSHAKE, || {
             format!("client at {} did not come in: {why}", self.name())
         });

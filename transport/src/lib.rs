@@ -25,6 +25,9 @@ mod tls;
 mod zmq;
 mod unix;
 mod door;
+mod silence;
+mod rates;
+mod floods;
 mod redial;
 mod zap;
 mod grants;
@@ -39,6 +42,8 @@ pub mod memory;
 mod conformance;
 #[cfg(test)]
 mod secured;
+#[cfg(test)]
+mod raw_peers;
 
 pub use curve::{Gate, KEY_TEXT, KeyError, KeyPair, PublicKey, Security};
 pub use dialog::{Caller, Peer, Switchboard, Told};
@@ -46,6 +51,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use keyfile::KeyFileError;
 pub use message::{Frame, Message};
 pub use notices::Notices;
+pub use rates::{Meter, Rate};
 pub use socket::{
     Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
     PeerEvent, Sent, SubscriptionEvent, WhenFull, has_encryption, open_inlet, open_outlet,

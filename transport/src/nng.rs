@@ -6,28 +6,28 @@
 //! by [`crate::sp`], which knows both, and lives through a fork besides.
 #![allow(
     unsafe_code,
-    reason = "nng_stats_* are C interfaces that the nng crate lacks"
+    reason = "nng_stats_* are C interfaces that the nng crate lacks, and nng_pipe_close one it panics in"
 )]
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::nng::options::protocol::pubsub::{Subscribe, Unsubscribe};
 use ::nng::options::transport::ipc::Permissions;
-use ::nng::options::transport::tcp::BoundPort;
+use ::nng::options::transport::tcp::{BoundPort, KeepAlive};
 use ::nng::options::{
     Options as _, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvFd, RecvMaxSize,
     SendBufferSize,
 };
-use ::nng::{DialerBuilder, ListenerBuilder, PipeEvent, Protocol, Socket};
+use ::nng::{DialerBuilder, ListenerBuilder, Pipe, PipeEvent, Protocol, Socket};
 
 use crate::endpoint::Endpoint;
 use crate::message::{Frame, Message};
 use crate::nng_closing::Closing;
 use crate::nng_tls;
+use crate::rates::Rates;
 use crate::socket::{
     Attachment, Error, ErrorKind, Flushed, Inlet, InletKind, Options, Outlet, OutletKind,
     PeerEvent, Sent, SubscriptionEvent, Transport, WhenFull,
@@ -42,6 +42,8 @@ pub(crate) const TRANSPORT: Transport = Transport {
     outlet: open_outlet,
 };
 
+/// Messages beyond a rate that are dropped in a row.
+const TURN: usize = 64;
 /// NNG keeps at most this many messages in a queue (`SendBufferSize`, `RecvBufferSize`).
 const MAX_QUEUE: usize = 8192;
 
@@ -59,32 +61,54 @@ fn open_outlet(
     Ok(Box::new(NngOutlet::open(kind, attachments, options)?))
 }
 
-/// How many peers a socket has, kept by NNG's own threads.
+/// The kind of the notices that are told from here; a ZeroMQ socket's door has the same.
+const TOO_MANY: &str = "connections beyond the limit";
+
+/// Which peers a socket has, kept by NNG's own threads.
 #[derive(Clone)]
 struct Peers {
-    count: Arc<AtomicUsize>,
+    /// Whether each can send or receive by now.
+    present: Arc<Mutex<HashMap<Pipe, bool>>>,
     changed: Waker,
     seen: usize,
 }
 
 impl Peers {
-    fn watch(socket: &Socket) -> Result<Self, Error> {
+    /// Watches a socket, and lets in no more than it may have where it listens.
+    fn watch(
+        socket: &Socket,
+        attachments: &[Attachment],
+        options: &Options,
+    ) -> Result<Self, Error> {
         let peers = Self {
-            count: Arc::default(),
+            present: Arc::default(),
             changed: Waker::new()?,
             seen: 0,
         };
-        let (count, changed) = (peers.count.clone(), peers.changed.clone());
-        let watch = move |_, event| {
+        let (present, changed) = (peers.present.clone(), peers.changed.clone());
+        let (notices, max) = (options.notices.clone(), options.max_connections);
+        let is_limited = attachments.iter().any(|a| matches!(a, Attachment::Bind(_)));
+        let places: Vec<String> = attachments
+            .iter()
+            .map(|a| a.endpoint().to_string())
+            .collect();
+        let places = places.join(",");
+        let watch = move |pipe: Pipe, event| {
+            let mut present = present.lock().unwrap_or_else(PoisonError::into_inner);
             match event {
-                PipeEvent::AddPost => count.fetch_add(1, Ordering::Relaxed),
-                PipeEvent::RemovePost => {
-                    // A pipe that was never added is removed as well.
-                    let less = |peers: usize| Some(peers.saturating_sub(1));
-                    count
-                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-                        .unwrap_or(0)
+                PipeEvent::AddPre if is_limited && present.len() >= max => {
+                    drop(present);
+                    notices.tell(TOO_MANY, || {
+                        format!("connection to {places} cut: {max} connections are the limit")
+                    });
+                    // Closed at this point, the socket never sees it.
+                    end(pipe);
+                    return;
                 }
+                PipeEvent::AddPre => present.insert(pipe, false),
+                PipeEvent::AddPost => present.insert(pipe, true),
+                // One that was never added is removed as well.
+                PipeEvent::RemovePost => present.remove(&pipe),
                 _ => return,
             };
             changed.wake();
@@ -93,12 +117,33 @@ impl Peers {
         Ok(peers)
     }
 
+    /// How many there are.
+    fn count(&self) -> usize {
+        let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        present.values().filter(|can_talk| **can_talk).count()
+    }
+
     /// How many there were at the last call and how many there are now.
     fn look(&mut self) -> (usize, usize) {
         self.changed.clear();
-        let now = self.count.load(Ordering::Relaxed);
+        let now = self.count();
         (std::mem::replace(&mut self.seen, now), now)
     }
+}
+
+/// Closes a pipe. The crate's own `close` panics where it has gone by itself.
+fn end(pipe: Pipe) {
+    // SAFETY: a pipe is a number, and one that is not there is an error that changes nothing.
+    let _is_gone = unsafe { nng_sys::nng_pipe_close(pipe.nng_pipe()) };
+}
+
+fn is_listening(attachments: &[Attachment]) -> bool {
+    attachments.iter().any(|a| matches!(a, Attachment::Bind(_)))
+}
+
+fn places(endpoints: &[Endpoint]) -> String {
+    let places: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+    places.join(",")
 }
 
 fn attach(
@@ -128,7 +173,9 @@ fn listen(socket: &Socket, endpoint: &Endpoint, options: &Options) -> Result<End
     builder
         .set_opt::<RecvMaxSize>(options.max_frame)
         .map_err(at)?;
-    if !endpoint.is_tcp() {
+    if endpoint.is_tcp() {
+        builder.set_opt::<KeepAlive>(true).map_err(at)?;
+    } else {
         // NNG sets it between binding and listening, when nobody can connect yet.
         builder.set_opt::<Permissions>(0o600).map_err(at)?;
     }
@@ -155,6 +202,9 @@ fn dial(socket: &Socket, endpoint: &Endpoint, options: &Options) -> Result<Endpo
     builder
         .set_opt::<ReconnectMaxTime>(Some(options.reconnect_max))
         .map_err(at)?;
+    if endpoint.is_tcp() {
+        builder.set_opt::<KeepAlive>(true).map_err(at)?;
+    }
     if endpoint.is_tls() {
         let tls = Tls::or_environment(options.tls.as_ref(), endpoint)?;
         nng_tls::dial(builder.nng_dialer(), &tls, endpoint)?;
@@ -192,6 +242,8 @@ struct NngInlet {
     readable: RawFd,
     subscriptions: HashMap<Vec<u8>, usize>,
     peers: Option<Peers>,
+    /// Where senders have a rate, by pipe.
+    rates: Option<Rates<Pipe>>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -201,35 +253,58 @@ impl NngInlet {
             InletKind::Subscribe | InletKind::Forward => Protocol::Sub0,
             InletKind::Pull => Protocol::Pull0,
         };
-        let socket = Socket::new(protocol).map_err(broken)?;
+        let closing = Closing::new(Socket::new(protocol).map_err(broken)?);
+        let socket = closing.get()?;
         if protocol == Protocol::Sub0 {
             let size = queue(options.receive_queue);
             socket.set_opt::<RecvBufferSize>(size).map_err(broken)?;
         }
-        let peers = if options.watch_peers {
-            Some(Peers::watch(&socket)?)
-        } else {
-            None
-        };
+        let peers = Peers::watch(socket, attachments, options)?;
         let readable = socket.get_opt::<RecvFd>().map_err(broken)?;
-        let endpoints = attach(&socket, attachments, options)?;
+        let endpoints = attach(socket, attachments, options)?;
         Ok(Self {
-            socket: Closing::new(socket),
+            socket: closing,
             readable,
             subscriptions: HashMap::new(),
-            peers,
+            peers: options.watch_peers.then_some(peers),
+            rates: match is_listening(attachments) {
+                true => Rates::new(options.max_rate, &options.notices, places(&endpoints)),
+                false => None,
+            },
             endpoints,
         })
     }
 }
 
+impl NngInlet {
+    /// Whether a message is within its sender's rate. If not, its sender's connection is closed.
+    fn lets_pass(&mut self, message: &mut ::nng::Message) -> bool {
+        let (Some(rates), Some(pipe)) = (&mut self.rates, message.pipe()) else {
+            return true;
+        };
+        let passes = rates.admits(pipe, || "client".to_owned(), message.len());
+        if !passes {
+            end(pipe);
+        }
+        passes
+    }
+}
+
 impl Inlet for NngInlet {
     fn receive(&mut self) -> Result<Option<Message>, Error> {
-        match self.socket.get()?.try_recv() {
-            Ok(message) => Ok(Some([Frame::from_nng(message)].into_iter().collect())),
-            Err(::nng::Error::TryAgain) => Ok(None),
-            Err(error) => Err(broken(error)),
+        for _ in 0..TURN {
+            match self.socket.get()?.try_recv() {
+                Ok(mut message) => {
+                    if self.lets_pass(&mut message) {
+                        return Ok(Some([Frame::from_nng(message)].into_iter().collect()));
+                    }
+                }
+                Err(::nng::Error::TryAgain) => return Ok(None),
+                Err(error) => return Err(broken(error)),
+            }
         }
+        // Others get their turn; that there is more shows when the socket is waited for.
+        Ok(None)
     }
 
     fn subscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
@@ -301,16 +376,17 @@ impl NngOutlet {
             OutletKind::Publish => Protocol::Pub0,
             OutletKind::Push => Protocol::Push0,
         };
-        let socket = Socket::new(protocol).map_err(broken)?;
+        let closing = Closing::new(Socket::new(protocol).map_err(broken)?);
+        let socket = closing.get()?;
         if kind == OutletKind::Publish {
             socket
                 .set_opt::<SendBufferSize>(queue(options.send_queue))
                 .map_err(broken)?;
         }
-        let peers = Peers::watch(&socket)?;
-        let endpoints = attach(&socket, attachments, options)?;
+        let peers = Peers::watch(socket, attachments, options)?;
+        let endpoints = attach(socket, attachments, options)?;
         Ok(Self {
-            socket: Closing::new(socket),
+            socket: closing,
             kind,
             peers,
             endpoints,
@@ -372,7 +448,7 @@ impl Outlet for NngOutlet {
     fn close(self: Box<Self>, linger: Duration) -> Flushed {
         const PAUSE: Duration = Duration::from_millis(20);
         let deadline = Instant::now() + linger;
-        if self.peers.count.load(Ordering::Relaxed) == 0 {
+        if self.peers.count() == 0 {
             return Flushed::Complete;
         }
         let mut sent = self.bytes_sent();

@@ -306,18 +306,22 @@ fn who_sends_what_is_no_subscription_gets_nobody_elses_grants() {
     let mut honest = subscriber(&place, &client(&priv_key, &broker), &["shop."]);
     let deadline = Instant::now() + PATIENCE;
     let mut got = false;
-    while Instant::now() < deadline && !got {
+    while !got || notices.counts().is_empty() {
+        assert!(
+            Instant::now() < deadline,
+            "served {got}, {:?}",
+            notices.counts()
+        );
         // A message out of step, the honest one's subscription somewhere, and another of the thief.
         for text in ["\u{2}x", "\u{1}shop.", "\u{2}y", "\u{1}none"] {
             let _is_full = stealing.send(text, ::zmq::DONTWAIT);
         }
         drop(outlet.subscription_events().unwrap());
         publish(&mut *outlet, "shop.secret");
-        got = honest.receive().unwrap().is_some();
+        got |= honest.receive().unwrap().is_some();
         assert!(stealing.recv_bytes(::zmq::DONTWAIT).is_err());
         pause();
     }
-    assert!(got, "the honest one is served all the same");
     assert!(notices.counts()["subscribers cut"] > 0);
 }
 

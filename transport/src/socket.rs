@@ -11,6 +11,7 @@ use crate::curve::Security;
 use crate::endpoint::Endpoint;
 use crate::message::Message;
 use crate::notices::Notices;
+use crate::rates::Rate;
 use crate::tls::Tls;
 use crate::wait::PollSet;
 
@@ -88,10 +89,12 @@ pub struct Options {
     pub heartbeat: Option<Duration>,
     /// How long a ZeroMQ peer may take to come in before it is cut.
     pub handshake: Duration,
-    /// Connections that a listening ZeroMQ socket has at once; one more is cut.
+    /// Connections that a listening socket has at once; one more is cut.
     pub max_connections: usize,
     /// Subscriptions of one connection at a secured socket; who asks for more is cut.
     pub max_subscriptions: usize,
+    /// The most that one sender may send to a listening inlet; who sends more is cut.
+    pub max_rate: Rate,
     /// How a ZeroMQ socket is secured; not at all when `None`.
     pub security: Option<Security>,
     /// How an NNG socket over TLS is secured.
@@ -115,6 +118,7 @@ impl Default for Options {
             handshake: Duration::from_secs(10),
             max_connections: 1000,
             max_subscriptions: 1000,
+            max_rate: Rate::default(),
             security: None,
             tls: None,
             notices: Notices::default(),

@@ -19,6 +19,7 @@ use ::zmq::{Context, DONTWAIT, POLLIN, SNDMORE, Socket, SocketType};
 use crate::curve::{Security, secure};
 use crate::door::Door;
 use crate::endpoint::Endpoint;
+use crate::floods::Floods;
 use crate::grants::Grants;
 use crate::message::{Frame, Message};
 use crate::redial::Redial;
@@ -87,7 +88,7 @@ impl Opened {
             opened.redial = Some(Redial::new(monitor(&opened)?));
         } else if zap.is_some() || (is_listening && !options.watch_peers) {
             let monitor = monitor(&opened)?;
-            opened.door = Some(Door::new(monitor, zap, options.max_connections, notices));
+            opened.door = Some(Door::new(monitor, zap, options));
         }
         Ok(opened)
     }
@@ -332,6 +333,8 @@ pub(crate) fn receive(socket: &Socket) -> Result<Option<Message>, Error> {
 struct ZmqInlet {
     monitor: Option<Socket>,
     opened: Opened,
+    /// Where senders have a rate.
+    floods: Option<Floods>,
     kind: InletKind,
     standing: Standing,
     is_watched: bool,
@@ -354,6 +357,7 @@ impl ZmqInlet {
         opened.attach(attachments)?;
         Ok(Self {
             monitor,
+            floods: Floods::new(&opened, options),
             opened,
             kind,
             standing: Standing::default(),
@@ -455,7 +459,20 @@ pub(crate) fn peer_events(monitor: &Socket, standing: &mut Standing) -> Vec<Peer
 
 impl Inlet for ZmqInlet {
     fn receive(&mut self) -> Result<Option<Message>, Error> {
-        self.opened.receive()
+        for _ in 0..DOOR_EVERY {
+            let Some(mut message) = self.opened.receive()? else {
+                return Ok(None);
+            };
+            let passes = match (&mut self.floods, &mut self.opened.door) {
+                (Some(floods), Some(door)) => floods.lets_pass(&mut message, door)?,
+                _ => true,
+            };
+            if passes {
+                return Ok(Some(message));
+            }
+        }
+        // Others get their turn; that there is more shows when the socket is waited for.
+        Ok(None)
     }
 
     fn subscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use super::ask::{self, Question};
 use super::callers::Callers;
 use super::live::LiveOutlet;
 use super::reading::{Desk, Readers};
-use crate::journal::{Draft, Intake, Journal, Outcome, Placed};
+use crate::journal::{self, Draft, Intake, Journal, Outcome, Placed};
 use crate::rights::{Guard, Refusal};
 
 /// Messages taken from the socket before readers have their turn.
@@ -336,8 +336,8 @@ impl Service {
                     self.readers.noted(&name, below, &mut self.callers)?;
                     continue;
                 }
-                Outcome::Placed(placed) => Some(placed),
-                Outcome::TooLarge => None,
+                Outcome::Placed(placed) => Ok(placed),
+                Outcome::Refused(refusal) => Err(refusal),
             };
             let Some(pending) = self.pending.0.pop_front() else {
                 continue;
@@ -361,7 +361,7 @@ impl Service {
     fn answer(
         &mut self,
         pending: Pending,
-        placed: Option<Placed>,
+        placed: Result<Placed, journal::Refusal>,
         acks: &mut BTreeMap<(Peer, u64, String), u64>,
     ) -> Result<(), Error> {
         let Pending {
@@ -374,9 +374,12 @@ impl Service {
         }
         let topic = message.frames().first();
         let topic = topic.map_or_else(String::new, |t| String::from_utf8_lossy(t).into_owned());
-        let Some(placed) = placed else {
-            let why = "its topic's limit of bytes is smaller than this message";
-            return self.refuse(&peer, "full", why, about(&topic, &header));
+        let placed = match placed {
+            Ok(placed) => placed,
+            Err(refusal) => {
+                let why = refusal.describe();
+                return self.refuse(&peer, "full", why, about(&topic, &header));
+            }
         };
         acks.insert((peer, header.sender.0, topic), placed.next);
         if placed.offset.is_some() || header.flags.is_heartbeat() {

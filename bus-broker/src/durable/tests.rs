@@ -380,3 +380,64 @@ fn who_says_nonsense_is_told_so() {
     assert!(matches!(client.hear(), Command::Refused(r) if r.code == "form" && r.read == 1));
     world.close();
 }
+
+#[test]
+fn one_publisher_has_its_share_of_the_journal_and_leaves_the_others_theirs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    let durable = config.durable.as_mut().unwrap();
+    durable.journal.limits.max_bytes = Some(100_000);
+    durable.journal.share = Some(20);
+    let world = start_as(config);
+    let mut greedy = world.client();
+    let mut kept = 0;
+    let refused = loop {
+        greedy.publish("web", 7, kept, 1);
+        match greedy.hear() {
+            Command::Ack(_) => kept += 1,
+            Command::Refused(refused) => break refused,
+            other => panic!("{other:?}"),
+        }
+        assert!(kept < 1000, "it fills all there is");
+    };
+    assert_eq!((&*refused.code, refused.records), ("full", 1));
+    assert!(refused.reason.contains("share"), "{}", refused.reason);
+    assert!(kept > 10, "{kept}");
+    // What is there already is acknowledged again, and takes no room.
+    greedy.publish("web", 7, 0, 1);
+    greedy.acked(kept);
+    let mut modest = world.client();
+    modest.publish("web", 8, 0, 1);
+    modest.acked(1);
+    let told = world.said.lock().unwrap().drain(..).collect::<Vec<_>>();
+    assert!(
+        told[0].contains("has its share of the journal, 20 %"),
+        "{told:?}"
+    );
+    let summary = world.close();
+    assert_eq!(summary.journal.unwrap().over_share, 1);
+}
+
+#[test]
+fn the_brokers_limits_count_at_the_durable_endpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.max_connections = 1;
+    let world = start_as(config);
+    let _first = world.client();
+    let _second = Caller::open(&world.endpoint(), &Options::default()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let said = world.said.lock().unwrap().drain(..).collect::<Vec<_>>();
+        if said
+            .iter()
+            .any(|line| line.contains("1 connections are the limit"))
+        {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it is not said");
+        drop(wait(&mut PollSet::new(), Some(Duration::from_millis(20))));
+    }
+    let summary = world.broker.close(Duration::from_secs(5));
+    assert!(summary.notices["connections beyond the limit"] > 0);
+}

@@ -29,8 +29,36 @@ pub(crate) struct Arrival {
     pub(crate) draft: Draft,
     /// Whether its publisher awaits an acknowledgement.
     pub(crate) is_durable: bool,
-    /// Whether it has no place in its topic's limits.
-    pub(crate) is_too_large: bool,
+    /// Why it may not have a place, if it may not.
+    pub(crate) refusal: Option<Refusal>,
+    /// A number for the key of whoever sent it, where that is known.
+    pub(crate) owner: Option<u64>,
+}
+
+impl Arrival {
+    /// Whose share it takes.
+    pub(crate) fn publisher(&self) -> u64 {
+        self.owner.unwrap_or(self.draft.header.sender.0)
+    }
+}
+
+/// Why a message is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is larger than all that its topic may have.
+    TooLarge,
+    /// Its publisher has its share already.
+    OverShare,
+}
+
+impl Refusal {
+    /// As its publisher is told.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Refusal::TooLarge => "its topic's limit of bytes is smaller than this message",
+            Refusal::OverShare => "its publisher has its share of the journal",
+        }
+    }
 }
 
 /// What became of a message.
@@ -106,13 +134,18 @@ impl Book {
             let topic = arrival.draft.topic.clone();
             let key = position_key(arrival.is_durable, header.sender.0, topic.as_str());
             let known = self.window.get(&self.store, &key)?;
-            if arrival.is_too_large {
+            let is_news = is_news(&header, known);
+            if !is_news && arrival.refusal == Some(Refusal::OverShare) {
+                // It takes no room: it is here already.
+                arrival.refusal = None;
+            }
+            if arrival.refusal.is_some() {
                 let next = known.map_or(0, |position| position.next);
                 placed.push(Placed { offset: None, next });
                 continue;
             }
             let mut offset = None;
-            if is_news(&header, known) {
+            if is_news {
                 offset = Some(self.next);
                 let totals = self.place(&mut batch, &mut arrival.draft, received);
                 touched.insert(topic, totals);

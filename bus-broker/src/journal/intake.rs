@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use logbus_schemas::TopicFilter;
 use logbus_schemas::wire::Native;
 
-use super::book::{Arrival, Placed};
+use super::book::{Arrival, Placed, Refusal};
 use super::entry::Draft;
 use super::rows::Consumer;
 
@@ -37,8 +37,8 @@ pub(super) enum Job {
 pub(crate) enum Outcome {
     /// A durable publisher's message.
     Placed(Placed),
-    /// It is larger than all that its topic may have.
-    TooLarge,
+    /// A durable publisher's message that is not kept.
+    Refused(Refusal),
     /// A durable subscription was noted, as far as this.
     Noted(String, u64),
 }
@@ -80,8 +80,9 @@ impl Intake {
         }
     }
 
-    /// Offers a message of the PUB/SUB traffic. Never waits.
-    pub(crate) fn offer(&self, frames: &[&[u8]]) {
+    /// Offers a message of the PUB/SUB traffic, with a number for its sender's key where there is
+    /// one. Never waits.
+    pub(crate) fn offer(&self, frames: &[&[u8]], owner: Option<u64>) {
         let Some(topics) = self.topics.as_deref() else {
             return;
         };
@@ -105,7 +106,8 @@ impl Intake {
         self.put(Arrival {
             draft,
             is_durable: false,
-            is_too_large: false,
+            refusal: None,
+            owner,
         });
     }
 
@@ -119,7 +121,8 @@ impl Intake {
         self.put(Arrival {
             draft,
             is_durable: true,
-            is_too_large: false,
+            refusal: None,
+            owner: None,
         });
     }
 

@@ -18,6 +18,7 @@ mod store;
 mod window;
 mod book;
 mod retain;
+mod shares;
 mod read;
 mod subs;
 mod rescue;
@@ -28,7 +29,7 @@ mod offline;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use book::Placed;
+pub(crate) use book::{Placed, Refusal};
 pub(crate) use entry::{Draft, Entry};
 pub(crate) use intake::{Intake, Outcome};
 pub use limits::{BadLimit, Fsync, Keep, Limits, parse_age, parse_size};
@@ -58,6 +59,8 @@ pub struct JournalConfig {
     pub limits: Limits,
     /// How much is kept of the topics below a prefix.
     pub keep: Vec<Keep>,
+    /// Percent of the bytes of a class with a limit that one publisher may have; `None` is all.
+    pub share: Option<u8>,
     /// Which PUB/SUB traffic is journalled; `None` is none, an empty list all.
     pub topics: Option<Vec<TopicFilter>>,
 }
@@ -70,6 +73,7 @@ impl JournalConfig {
             fsync: Fsync::Interval(std::time::Duration::from_millis(50)),
             limits: Limits::default(),
             keep: Vec::new(),
+            share: None,
             topics: None,
         }
     }

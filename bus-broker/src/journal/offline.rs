@@ -224,7 +224,8 @@ impl Offline {
                 arrivals.push(Arrival {
                     draft: entry.to_draft(),
                     is_durable: true,
-                    is_too_large: false,
+                    refusal: None,
+                    owner: None,
                 });
             }
             if arrivals.is_empty() {

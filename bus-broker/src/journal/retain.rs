@@ -19,13 +19,15 @@ const BATCH: usize = 1000;
 /// Marked lines that are kept.
 const MARKED: u64 = 200_000;
 /// The rest of a line besides an entry's bytes, about: its rows in catalog and indexes.
-const OVERHEAD: u64 = 160;
+pub(super) const OVERHEAD: u64 = 160;
 
 /// What retention deleted, by class.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Trimmed {
     /// Entries and records, for each class that had to give some.
     pub(crate) by_class: BTreeMap<usize, (u64, u64)>,
+    /// Their bytes.
+    pub(crate) bytes: BTreeMap<usize, u64>,
     /// Whether there is more to do at once.
     pub(crate) is_more: bool,
 }
@@ -79,21 +81,27 @@ impl Retention {
         }
     }
 
-    /// Deletes some of what must go.
-    pub(crate) fn trim(&mut self, book: &mut Book, now: u64) -> Result<Trimmed, JournalError> {
-        let mut trimmed = Trimmed::default();
+    /// Bytes that there are of each class.
+    pub(crate) fn used(&self, book: &Book) -> Vec<u64> {
         let mut used = vec![0; self.classes.len()];
         for (topic, totals) in &book.totals {
             used[self.classes.of(topic.as_str())] += totals.bytes + totals.entries * OVERHEAD;
         }
-        for (class, used) in used.into_iter().enumerate() {
+        used
+    }
+
+    /// Deletes some of what must go.
+    pub(crate) fn trim(&mut self, book: &mut Book, now: u64) -> Result<Trimmed, JournalError> {
+        let mut trimmed = Trimmed::default();
+        for (class, used) in self.used(book).into_iter().enumerate() {
             let excess = self.excess(class, used, now);
             if used == 0 || (excess.bytes == 0 && excess.before == 0) {
                 continue;
             }
-            let (entries, records) = self.delete(book, class, &excess, now)?;
+            let (entries, records, bytes) = self.delete(book, class, &excess, now)?;
             if entries > 0 {
                 trimmed.by_class.insert(class, (entries, records));
+                trimmed.bytes.insert(class, bytes);
                 trimmed.is_more |= entries == BATCH as u64;
             }
         }
@@ -121,7 +129,7 @@ impl Retention {
         class: usize,
         excess: &Excess,
         now: u64,
-    ) -> Result<(u64, u64), JournalError> {
+    ) -> Result<(u64, u64, u64), JournalError> {
         let mut batch = book.store.batch();
         let mut touched = BTreeMap::<Topic, Totals>::new();
         let (mut entries, mut records, mut bytes) = (0, 0, 0);
@@ -162,7 +170,7 @@ impl Retention {
         book.store.commit(batch, "retain")?;
         book.gone_lines += entries;
         self.owed[class] = self.owed[class].saturating_sub(bytes);
-        Ok((entries, records))
+        Ok((entries, records, bytes))
     }
 }
 

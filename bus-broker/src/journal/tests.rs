@@ -83,7 +83,8 @@ impl Model {
             arrivals.push(Arrival {
                 draft,
                 is_durable: true,
-                is_too_large: false,
+                refusal: None,
+                owner: None,
             });
         }
         arrivals
@@ -379,7 +380,8 @@ fn a_sender_is_recognized_when_memory_has_forgotten_it() {
     let mut arrivals = [Arrival {
         draft: draft("web", 9, 0, 3),
         is_durable: true,
-        is_too_large: false,
+        refusal: None,
+        owner: None,
     }];
     let placed = world.book().append(&mut arrivals, 5).unwrap();
     assert_eq!((placed[0].offset, placed[0].next), (Some(0), 3));

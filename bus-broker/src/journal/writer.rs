@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use logbus_process as process;
 
-use super::book::{Arrival, Book};
+use super::book::{Arrival, Book, Refusal};
 use super::intake::{Gauge, Intake, Job, Outcome, intake};
 use super::limits::Fsync;
 use super::rescue::{self, Rescue};
 use super::retain::Retention;
 use super::rows::Consumer;
+use super::shares::{self, Shares};
 use super::store::{JournalError, Watch};
 use super::{Journal, JournalConfig};
 
@@ -46,6 +47,8 @@ pub struct JournalCounts {
     pub known: u64,
     /// Records of PUB/SUB traffic for which it was too slow.
     pub not_kept: u64,
+    /// Records beyond their publishers' shares, which were not kept.
+    pub over_share: u64,
     /// Damaged entries that readers came by.
     pub damaged: u64,
     /// Records that retention deleted, by prefix.
@@ -79,11 +82,13 @@ impl Writer {
         let (outcomes, outcomes_here) = unbounded();
         let (stop, stopped) = bounded(1);
         let now = Instant::now();
+        let retention = Retention::new(config.classes());
         let mut work = Work {
+            shares: Shares::new(config.share, &retention, &retention.used(&book)),
             dir: config.dir.clone(),
             fsync: config.fsync,
             watch,
-            retention: Retention::new(config.classes()),
+            retention,
             book: Some(book),
             journal: journal.clone(),
             outcomes,
@@ -133,6 +138,7 @@ struct Work {
     fsync: Fsync,
     watch: Option<Watch>,
     retention: Retention,
+    shares: Shares,
     /// `None` while it is opened again.
     book: Option<Book>,
     journal: Arc<Journal>,
@@ -284,10 +290,7 @@ impl Work {
         if batch.arrivals.is_empty() && batch.notes.is_empty() && batch.forgotten.is_empty() {
             return Ok(());
         }
-        for arrival in &mut batch.arrivals {
-            let room = self.retention.room(arrival.draft.topic.as_str());
-            arrival.is_too_large = arrival.draft.len() as u64 > room;
-        }
+        judge(&mut batch.arrivals, &self.retention, &self.shares);
         let placed = book.append(&mut batch.arrivals, process::now())?;
         book.note(&batch.notes)?;
         for name in &batch.forgotten {
@@ -303,11 +306,20 @@ impl Work {
         self.journal.advance(book);
         for (arrival, placed) in batch.arrivals.drain(..).zip(placed) {
             self.gauge.left(&arrival);
-            let outcome = if arrival.is_too_large {
-                Outcome::TooLarge
-            } else {
-                self.counts.count(&arrival, placed.offset.is_some());
-                Outcome::Placed(placed)
+            let class = self.retention.classes().of(arrival.draft.topic.as_str());
+            if placed.offset.is_some() {
+                let bytes = arrival.draft.len();
+                self.shares.enter(class, arrival.publisher(), bytes);
+            }
+            let outcome = match arrival.refusal {
+                Some(refusal) => {
+                    self.refuse(&arrival, class, refusal);
+                    Outcome::Refused(refusal)
+                }
+                None => {
+                    self.counts.count(&arrival, placed.offset.is_some());
+                    Outcome::Placed(placed)
+                }
             };
             if arrival.is_durable {
                 self.outcomes.send(outcome).ok();
@@ -320,6 +332,20 @@ impl Work {
         }
         (self.wake)();
         Ok(())
+    }
+
+    /// Counts what a publisher wanted kept beyond its share, and tells of it.
+    fn refuse(&mut self, arrival: &Arrival, class: usize, refusal: Refusal) {
+        if refusal != Refusal::OverShare {
+            return;
+        }
+        let header = &arrival.draft.header;
+        self.counts.over_share += u64::from(header.count);
+        let who = format!("the publisher with the sender id {}", header.sender);
+        let name = self.retention.classes().name(class);
+        if let Some(line) = self.shares.refused(&who, &name, Instant::now()) {
+            (self.say)(&line);
+        }
     }
 
     fn sync_when_due(&mut self) -> Result<(), JournalError> {
@@ -347,6 +373,9 @@ impl Work {
             let name = self.retention.classes().name(*class);
             *self.counts.deleted.entry(name).or_default() += records;
         }
+        for (class, bytes) in &trimmed.bytes {
+            self.shares.forget(*class, *bytes);
+        }
         if self.next_forget <= now {
             let since = FORGET_AFTER.as_nanos();
             book.forget_senders(process::now().saturating_sub(u64::try_from(since).unwrap_or(0)))?;
@@ -372,6 +401,24 @@ impl Work {
     }
 }
 
+/// Decides of each message whether it may be kept.
+fn judge(arrivals: &mut [Arrival], retention: &Retention, shares: &Shares) {
+    let mut in_hand = BTreeMap::<(usize, u64), u64>::new();
+    for arrival in arrivals {
+        let topic = arrival.draft.topic.as_str();
+        let (class, bytes) = (retention.classes().of(topic), arrival.draft.len());
+        let besides = in_hand.entry((class, arrival.publisher())).or_default();
+        arrival.refusal = if bytes as u64 > retention.room(topic) {
+            Some(Refusal::TooLarge)
+        } else if !shares.has_room(class, arrival.publisher(), *besides, bytes) {
+            Some(Refusal::OverShare)
+        } else {
+            *besides += shares::size(bytes);
+            None
+        };
+    }
+}
+
 impl JournalCounts {
     fn count(&mut self, arrival: &Arrival, is_new: bool) {
         if is_new {
@@ -394,6 +441,7 @@ impl fmt::Display for JournalCounts {
         for (count, what) in [
             (self.known, "messages sent again"),
             (self.not_kept, "records not journalled"),
+            (self.over_share, "records beyond their publishers' shares"),
             (self.damaged, "damaged messages met"),
         ] {
             if count > 0 {

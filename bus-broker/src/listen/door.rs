@@ -5,9 +5,11 @@
 
 use std::io;
 use std::net::TcpListener as StdTcpListener;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
+use logbus_transport::Meter;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -18,6 +20,10 @@ use super::{ListenConfig, Serve};
 /// After this long a socket that could not accept tries again: as a rule the process has as many
 /// files open as it may, and nothing announces that it has fewer.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// After so much quiet the system tries whether the other side is still there. Between messages a
+/// sender may be quiet for as long as it likes, so that nothing else would ever find out.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// What all listeners of a broker share.
 #[derive(Clone)]
@@ -61,6 +67,25 @@ impl Door {
         stopped.wait_for(Option::is_some).await.ok();
     }
 
+    /// Waits until a connection that has sent this besides may send more.
+    pub(super) async fn pace(&self, meter: &Mutex<Meter>, messages: usize, bytes: usize) {
+        let rate = self.shared.config.max_rate;
+        let charge = |mut meter: MutexGuard<'_, Meter>| {
+            meter.charge_anyhow(rate, messages, bytes, Instant::now())
+        };
+        let early = meter.lock().map_or(Duration::ZERO, charge);
+        if early.is_zero() {
+            return;
+        }
+        self.count(Trouble::SlowedDown, || {
+            format!("a connection is read more slowly: it sends more than {rate}")
+        });
+        tokio::select! {
+            () = tokio::time::sleep(early) => {}
+            () = self.stopped() => {}
+        }
+    }
+
     pub(super) fn count(&self, trouble: Trouble, notice: impl FnOnce() -> String) {
         let tally = &self.shared.tally;
         tally.count(trouble, || format!("{}: {}", self.name, notice()));
@@ -94,6 +119,13 @@ fn admit(serve: Serve, stream: TcpStream, door: &Arc<Door>) {
         let notice = || format!("a connection was refused: there are {most} already");
         return door.count(Trouble::RefusedConnection, notice);
     };
+    let alive = TcpKeepalive::new()
+        .with_time(QUIET)
+        .with_interval(QUIET / 3);
+    if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&alive) {
+        let notice = || format!("a connection may outlive its other side: {error}");
+        return door.count(Trouble::RefusedConnection, notice);
+    }
     let door = door.clone();
     tokio::spawn(async move {
         serve(stream, door).await;

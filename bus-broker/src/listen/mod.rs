@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use logbus_schemas::dialect::{self, Dialect};
-use logbus_transport::{Attachment, Endpoint, Error, ErrorKind, Waker};
+use logbus_transport::{Attachment, Endpoint, Error, ErrorKind, Rate, Waker};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
@@ -60,6 +60,8 @@ pub struct ListenConfig {
     /// How long the beginning of a message may take, or a message of up to about a MiB; each
     /// further MiB has a second more. What takes longer is broken off.
     pub patience: Duration,
+    /// The most that one connection may send; who sends more is not read for so long.
+    pub max_rate: Rate,
     /// Bytes that are held, over all listeners, before the hub takes them.
     pub bytes: usize,
 }
@@ -70,6 +72,7 @@ impl Default for ListenConfig {
             api_key: None,
             connections: 1024,
             patience: Duration::from_secs(10),
+            max_rate: Rate::default(),
             bytes: 64 << 20,
         }
     }

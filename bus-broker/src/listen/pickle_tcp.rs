@@ -8,11 +8,12 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use logbus_schemas::dialect;
-use logbus_transport::Message;
+use logbus_transport::{Message, Meter};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -68,9 +69,14 @@ async fn serve(stream: TcpStream, door: Arc<Door>) {
         buffer: BytesMut::with_capacity(CHUNK),
         door: &door,
     };
+    let meter = Mutex::new(Meter::new(Instant::now()));
     loop {
         match frames.next().await {
-            Ok(Some((frame, room))) => door.handoff.put([message(&frame)], &room),
+            Ok(Some((frame, room))) => {
+                door.handoff.put([message(&frame)], &room);
+                drop(room);
+                door.pace(&meter, 1, frame.len()).await;
+            }
             Ok(None) => return,
             Err(broken) => return frames.give_up(&broken),
         }

@@ -9,8 +9,9 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
@@ -22,6 +23,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use logbus_schemas::Record;
 use logbus_schemas::codec::JSON;
+use logbus_transport::Meter;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -69,10 +71,11 @@ type Answer = Response<Full<Bytes>>;
 
 async fn serve(stream: TcpStream, door: Arc<Door>) {
     let is_used = AtomicBool::new(false);
+    let meter = Arc::new(Mutex::new(Meter::new(Instant::now())));
     let service = service_fn(|request| {
         is_used.store(true, Ordering::Relaxed);
-        let door = door.clone();
-        async move { Ok::<_, Infallible>(answer(request, &door).await) }
+        let (door, meter) = (door.clone(), meter.clone());
+        async move { Ok::<_, Infallible>(answer(request, &door, &meter).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -98,10 +101,10 @@ async fn serve(stream: TcpStream, door: Arc<Door>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, door: &Door) -> Answer {
+async fn answer(request: Request<Incoming>, door: &Door, meter: &Mutex<Meter>) -> Answer {
     let what = format!("{} {}", request.method(), request.uri().path());
     let answered = match (request.method(), request.uri().path()) {
-        (&Method::POST, "/api/events/raw" | "/ingest/clef") => take_in(request, door).await,
+        (&Method::POST, "/api/events/raw" | "/ingest/clef") => take_in(request, door, meter).await,
         (&Method::GET, "/health") => Ok(fields(&[("status", "The node is in service.")])),
         (&Method::GET, "/api") => Ok(fields(&[
             ("Product", "logbus"),
@@ -130,7 +133,11 @@ async fn answer(request: Request<Incoming>, door: &Door) -> Answer {
 }
 
 /// Takes the events of a request, all or none.
-async fn take_in(request: Request<Incoming>, door: &Door) -> Result<Answer, Refusal> {
+async fn take_in(
+    request: Request<Incoming>,
+    door: &Door,
+    meter: &Mutex<Meter>,
+) -> Result<Answer, Refusal> {
     check_key(&request, door)?;
     if request.headers().contains_key(CONTENT_ENCODING) {
         let error = "a body with a Content-Encoding is not read; send it without";
@@ -142,7 +149,9 @@ async fn take_in(request: Request<Incoming>, door: &Door) -> Result<Answer, Refu
     drop((body, room));
     if !batch.messages.is_empty() {
         let room = door.handoff.try_room(batch.messages.len(), batch.bytes);
+        let messages = batch.messages.len();
         door.handoff.put(batch.messages, &room.ok_or_else(behind)?);
+        door.pace(meter, messages, batch.bytes).await;
     }
     let body = r#"{"MinimumLevelAccepted":null}"#;
     Ok(json(StatusCode::CREATED, body.into()))

@@ -22,6 +22,8 @@ pub enum Trouble {
     BrokenFrame,
     /// A request was answered with an error.
     RefusedRequest,
+    /// A connection was not read for a while, because it sent more than its rate.
+    SlowedDown,
 }
 
 impl fmt::Display for Trouble {
@@ -30,6 +32,7 @@ impl fmt::Display for Trouble {
             Trouble::RefusedConnection => "refused connections",
             Trouble::BrokenFrame => "broken frames",
             Trouble::RefusedRequest => "refused requests",
+            Trouble::SlowedDown => "times slowed down",
         })
     }
 }

@@ -8,7 +8,8 @@ fn filled(entries: u64) -> World {
         let mut arrivals = [Arrival {
             draft: draft("web", 9, number * 2, 2),
             is_durable: true,
-            is_too_large: false,
+            refusal: None,
+            owner: None,
         }];
         world.book().append(&mut arrivals, 1_000 + number).unwrap();
     }
@@ -71,7 +72,8 @@ fn a_damaged_place_in_the_newest_file_costs_that_entry_alone() {
     let mut arrivals = [Arrival {
         draft: draft("web", 9, 38, 2),
         is_durable: true,
-        is_too_large: false,
+        refusal: None,
+        owner: None,
     }];
     let placed = world.book().append(&mut arrivals, 5_000).unwrap();
     assert_eq!(

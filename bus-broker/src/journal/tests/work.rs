@@ -112,7 +112,10 @@ fn a_message_that_its_limit_can_never_hold_is_refused() {
     let writer = start(&config);
     writer.intake.append(payload("web", 0, 5000));
     writer.intake.append(payload("web", 1, 50));
-    assert_eq!(outcome(&writer), Outcome::TooLarge);
+    assert_eq!(
+        outcome(&writer),
+        Outcome::Refused(super::super::Refusal::TooLarge)
+    );
     assert!(matches!(outcome(&writer), Outcome::Placed(_)));
     writer.close();
 }
