@@ -350,3 +350,35 @@ fn a_body_that_stands_still_is_given_up_while_others_are_served() {
     assert!(is_closed(&mut silent));
     assert_eq!(world.troubles(Trouble::RefusedRequest), 2);
 }
+
+#[test]
+fn who_sends_more_than_its_rate_is_made_to_wait_and_loses_nothing() {
+    let (tap, taker) = tap(&[]);
+    let (say, said) = channel();
+    let broker = Broker::start(Config {
+        publishers: vec![Entrance::listen("pickle+tcp://127.0.0.1:0").unwrap()],
+        subscribers: Vec::new(),
+        taps: vec![tap],
+        max_rate: Rate {
+            messages: Some(10),
+            bytes: None,
+        },
+        say: Box::new(move |line| drop(say.send(line.to_owned()))),
+        ..Config::default()
+    });
+    let world = World {
+        broker: broker.unwrap(),
+        taker,
+        said,
+    };
+    let mut stream = world.connect();
+    let line = b"{\"name\":\"c\",\"msg\":\"a line\"}\n";
+    let lines = line.repeat(130);
+    let sending = std::thread::spawn(move || stream.write_all(&lines));
+    for _ in 0..130 {
+        world.next_record();
+    }
+    sending.join().unwrap().unwrap();
+    world.expect_said("is read more slowly: it sends more than 10 messages a second");
+    assert!(world.troubles(Trouble::SlowedDown) > 0);
+}
