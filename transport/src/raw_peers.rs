@@ -65,7 +65,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 
 fn restless() -> Options {
     Options {
-        heartbeat: Some(Duration::from_millis(200)),
+        heartbeat: Some(Duration::from_secs(1)),
         ..Options::default()
     }
 }
@@ -114,7 +114,8 @@ fn who_takes_nothing_any_more_is_cut_although_messages_wait_for_it() {
         if is_wanted {
             drop(outlet.send(Message::single(vec![b'x'; 1 << 20])).unwrap());
         }
-        is_told(&options.notices, "took nothing and said nothing for")
+        // libzmq is first where a heartbeat still found room.
+        is_told(&options.notices, "its other side")
     });
     until("it can still be written to", || is_cut(&mut stopped));
 }
