@@ -6,13 +6,16 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use logbus_schemas::wire::durable::{Command, Hello};
+use logbus_schemas::wire::durable::{At, Command, Hello};
 use logbus_transport::{Error, Frame, Message, Peer, Switchboard, Told};
 
 /// A caller that takes nothing for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// And one for which so many messages wait.
 const MAX_WAITING: usize = 10_000;
+
+/// The number of no read.
+const NO_READ: u32 = u32::MAX;
 
 /// A caller.
 pub(super) struct Caller {
@@ -86,12 +89,21 @@ impl Callers {
         Ok(())
     }
 
-    /// Says to every publisher once more what it was told last: one that is gone is noticed by that.
+    /// Says something to everybody who has nothing to wait for: one that is gone is noticed by that,
+    /// and nothing else tells. A publisher hears once more what it was told last, and all others of a
+    /// read that nobody has, which they pass over.
     pub(super) fn probe(&mut self) -> Result<(), Error> {
-        let acks = self.all.iter().filter(|(_, caller)| caller.unanswered == 0);
-        let acks = acks.filter_map(|(peer, caller)| Some((peer.clone(), caller.last_ack.clone()?)));
-        for (peer, ack) in acks.collect::<Vec<_>>() {
-            self.say(&peer, &ack)?;
+        let nothing = Command::Noted(At {
+            read: NO_READ,
+            offset: 0,
+        });
+        let idle = self.all.iter().filter(|(_, caller)| caller.unanswered == 0);
+        let said = idle.map(|(peer, caller)| {
+            let said = caller.last_ack.as_ref().unwrap_or(&nothing);
+            (peer.clone(), said.clone())
+        });
+        for (peer, said) in said.collect::<Vec<_>>() {
+            self.say(&peer, &said)?;
         }
         Ok(())
     }
@@ -175,5 +187,44 @@ impl Caller {
     pub(super) fn name(&self) -> String {
         let Hello { program, host, pid } = &self.hello;
         format!("{program} ({host}, pid {pid})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logbus_transport::{Caller as Dialler, Options, PollSet, Sent, wait};
+
+    use super::*;
+
+    #[test]
+    fn a_caller_that_went_without_a_word_is_forgotten() {
+        let options = Options::default();
+        let board = Switchboard::open(&["tcp://127.0.0.1:0".parse().unwrap()], &options).unwrap();
+        let endpoint = board.endpoints()[0].clone();
+        let mut callers = Callers::new(board);
+        let mut dialler = Dialler::open(&endpoint, &options).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut message = Message::single(vec![1]);
+        while let Sent::Busy(back) = dialler.send(message).unwrap() {
+            assert!(Instant::now() < deadline, "nobody takes it");
+            message = back;
+            drop(wait(&mut PollSet::new(), Some(Duration::from_millis(1))));
+        }
+        let peer = loop {
+            if let Some((peer, _)) = callers.board.receive().unwrap() {
+                break peer;
+            }
+            assert!(Instant::now() < deadline, "nobody calls");
+            drop(wait(&mut PollSet::new(), Some(Duration::from_millis(1))));
+        };
+        callers.greet(&peer, Hello::default());
+        callers.probe().unwrap();
+        assert_eq!(callers.take_lost(), [], "it is there");
+        drop(dialler);
+        while callers.take_lost() != [(peer.clone(), None)] {
+            assert!(Instant::now() < deadline, "it is kept for ever");
+            drop(wait(&mut PollSet::new(), Some(Duration::from_millis(1))));
+            callers.probe().unwrap();
+        }
     }
 }
