@@ -27,6 +27,7 @@ usage: cargo xtask COMMAND
   deny      advisories, licences and duplicates of dependencies, where cargo-deny is installed
   faults    kill, stop, damage and cut off real programs, and reconcile every record:
             cargo xtask faults [NAME …] [--seed N] [--kills N] [--seconds N] [--rate N]
+            --release takes release builds, here and for soak
   soak      memory, threads and files at a steady rate: cargo xtask soak [--minutes N] [--rate N]
   bench     what a logging call costs, a handler and a terminal, beside their peers
   pictures  draw the terminal's pictures in docs/pictures anew, from a real run
@@ -111,15 +112,21 @@ fn pictures() -> anyhow::Result<()> {
     ]))
 }
 
-/// Faults on purpose; `tests/examples/faults.rs` reads the arguments.
+/// Faults on purpose; `tests/examples/faults.rs` reads the arguments. The programs are beside it.
 fn faults() -> anyhow::Result<()> {
     setup::install()?;
-    run(cargo().args(["build", "--workspace", "--bins"]))?;
-    let example = ["--quiet", "-p", "logbus-tests", "--example", "faults", "--"];
+    let args = std::env::args().skip(1);
+    let (profile, args): (Vec<_>, Vec<_>) = args.partition(|arg| arg == "--release");
+    run(cargo()
+        .args(["build", "--workspace", "--bins"])
+        .args(&profile))?;
+    let example = ["--quiet", "-p", "logbus-tests", "--example", "faults"];
     run(cargo()
         .arg("run")
+        .args(profile)
         .args(example)
-        .args(std::env::args().skip(1)))
+        .arg("--")
+        .args(args))
 }
 
 fn check() -> anyhow::Result<()> {

@@ -1,4 +1,5 @@
-//! A steady rate for a long time: memory, threads and open files of each program stay as they are.
+//! A steady rate for a long time: memory, threads and open files of each program stay as they are,
+//! while publishers besides the measured ones come and go.
 //!
 //! The first third of the time is for warming up; the second and the last are held against each other.
 
@@ -10,7 +11,9 @@ use super::bus::{Bus, Issuer, pause};
 const SAMPLES: u32 = 60;
 /// Memory may grow so many KiB from the second third to the last: the journal's tables fill, and are
 /// written when they are full.
-const MORE_KIB: u64 = 16 << 10;
+const MORE_KIB: u64 = 4 << 10;
+/// Those who come and go say this part of what the others do.
+const PASSING: u32 = 20;
 
 /// What a process has.
 #[derive(Clone, Copy)]
@@ -54,7 +57,10 @@ pub fn soak(time: Duration, rate: u32) -> String {
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); processes.len()];
     for turn in 1..=SAMPLES {
         let due = begin + time * turn / SAMPLES;
+        let passing = [true, false]
+            .map(|is_durable| bus.issuer(usize::from(is_durable) + 2, rate / PASSING, is_durable));
         pause(due.saturating_duration_since(Instant::now()));
+        Issuer::end_all(passing.into());
         for (rows, (_, process)) in samples.iter_mut().zip(processes) {
             rows.push(Sample::of(process));
         }
