@@ -20,6 +20,8 @@ use super::window::Window;
 pub(super) const ANY_TOPIC: &str = "";
 /// So many places in a row are marked as lost, at most.
 const MARKED_LOST: usize = 10_000;
+/// Senders, or topics, that are forgotten in one batch.
+const FORGOTTEN: usize = 10_000;
 /// The index by time has a row for so many ns.
 const TIME_STEP: u64 = 100_000_000;
 
@@ -79,6 +81,8 @@ pub(crate) struct Book {
     /// The catalog begins here or later.
     pub(super) floor: u64,
     pub(super) totals: HashMap<Topic, Totals>,
+    /// Another one after each change of which topics there are.
+    pub(super) topics_state: u64,
     /// Lines of entries that are gone.
     pub(super) gone_lines: u64,
     window: Window,
@@ -110,6 +114,7 @@ impl Book {
             next: last_offset.map_or(next, |last| next.max(last + 1)),
             floor,
             totals,
+            topics_state: logbus_process::random(),
             gone_lines: gone.saturating_sub(purged.unwrap_or(0)),
             window: Window::default(),
             last_received: last_line.map_or(0, |line| line.received),
@@ -206,6 +211,9 @@ impl Book {
     }
 
     fn count(&mut self, line: &Line) -> Totals {
+        if !self.totals.contains_key(&line.topic) {
+            self.topics_state = self.topics_state.wrapping_add(1);
+        }
         let totals = self.totals.entry(line.topic.clone()).or_default();
         totals.entries += 1;
         totals.records += u64::from(line.records);
@@ -283,8 +291,46 @@ impl Book {
             if unpack::<Position>(&row).is_none_or(|position| position.heard < since) {
                 batch.remove(&self.store.positions, key);
             }
+            if batch.len() >= FORGOTTEN {
+                self.store.commit(batch, "forget")?;
+                batch = self.store.batch();
+            }
         }
         self.store.commit(batch, "forget")
+    }
+
+    /// Forgets topics of which nothing is left, not even marks of what was deleted.
+    pub(crate) fn forget_topics(&mut self) -> Result<(), JournalError> {
+        let mut forgotten = Vec::new();
+        for (topic, totals) in &self.totals {
+            let marks = (
+                topic_key(topic.as_str(), 0),
+                topic_key(topic.as_str(), u64::MAX),
+            );
+            if totals.entries == 0
+                && forgotten.len() < FORGOTTEN
+                && self.store.topics.range(marks.0..marks.1).next().is_none()
+            {
+                forgotten.push(topic.clone());
+            }
+        }
+        if forgotten.is_empty() {
+            return Ok(());
+        }
+        // Deleted lines are those that topics tell of and that were not purged.
+        let mut purged = self.purged()?;
+        let mut batch = self.store.batch();
+        for topic in &forgotten {
+            purged = purged.saturating_sub(self.totals[topic].gone_entries);
+            batch.remove(&self.store.totals, topic.as_str());
+        }
+        batch.insert(&self.store.meta, "purged", key(purged));
+        self.store.commit(batch, "forget")?;
+        for topic in &forgotten {
+            self.totals.remove(topic);
+        }
+        self.topics_state = self.topics_state.wrapping_add(1);
+        Ok(())
     }
 
     /// The first entry at `offset` or later that came then or later.

@@ -2,8 +2,9 @@
 //!
 //! It knows no sockets. `entry.rs` and `rows.rs` say what is stored, `store.rs` where; `book.rs`
 //! appends, `retain.rs` deletes, `read.rs` reads, `rescue.rs` opens whatever it finds. One thread
-//! writes (`writer.rs`), and whoever has something for it puts it into a bounded queue
-//! (`intake.rs`). Everybody else reads through a [`Journal`].
+//! writes (`writer.rs`) and keeps house (`housekeeping.rs`), and whoever has something for it puts it
+//! into a bounded queue (`intake.rs`). Everybody else reads through a [`Journal`]; the first to do so
+//! looks for damage (`check.rs`).
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,10 @@ mod read;
 mod subs;
 mod rescue;
 mod intake;
+mod batch;
+mod counts;
+mod housekeeping;
+mod check;
 mod writer;
 mod scan;
 mod offline;
@@ -30,6 +35,7 @@ mod offline;
 mod tests;
 
 pub(crate) use book::{Placed, Refusal};
+pub use counts::JournalCounts;
 pub(crate) use entry::{Draft, Entry};
 pub(crate) use intake::{Intake, Outcome};
 pub use limits::{BadLimit, Fsync, Keep, Limits, parse_age, parse_size};
@@ -38,7 +44,6 @@ pub(crate) use read::{Cause, Chunk, Gap, Item, Wanted};
 pub(crate) use rows::Consumer;
 pub use store::JournalError;
 pub use subs::ConsumerInfo;
-pub use writer::JournalCounts;
 pub(crate) use writer::Writer;
 
 use book::Book;
@@ -89,7 +94,8 @@ pub(crate) struct Journal {
     id: u64,
     /// `None` while it is opened again.
     store: RwLock<Option<Store>>,
-    topics: RwLock<Arc<[Topic]>>,
+    /// Those that it has, and which state of the book they are of.
+    topics: RwLock<(u64, Arc<[Topic]>)>,
     tail: AtomicU64,
     damaged: AtomicU64,
 }
@@ -99,7 +105,7 @@ impl Journal {
         let journal = Self {
             id,
             store: RwLock::new(None),
-            topics: RwLock::new(Arc::new([])),
+            topics: RwLock::new((0, Arc::new([]))),
             tail: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
         };
@@ -116,10 +122,11 @@ impl Journal {
 
     /// Lets readers see what was appended.
     fn advance(&self, book: &Book) {
-        let known = self.topics();
-        if known.len() != book.totals.len() {
+        let known = self.topics.read().unwrap_or_else(PoisonError::into_inner).0;
+        if known != book.topics_state {
             let topics = book.totals.keys().cloned().collect();
-            *self.topics.write().unwrap_or_else(PoisonError::into_inner) = topics;
+            *self.topics.write().unwrap_or_else(PoisonError::into_inner) =
+                (book.topics_state, topics);
         }
         self.tail.store(book.next, Ordering::Release);
     }
@@ -131,7 +138,7 @@ impl Journal {
 
     fn topics(&self) -> Arc<[Topic]> {
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        topics.clone()
+        topics.1.clone()
     }
 
     fn with<T>(

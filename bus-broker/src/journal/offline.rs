@@ -14,6 +14,8 @@ use super::subs::ConsumerInfo;
 
 /// Entries that are imported as one batch.
 const BATCH: usize = 500;
+/// Entries that are removed as one batch.
+const REMOVED: usize = 10_000;
 
 /// A journal, opened for one command.
 #[derive(Debug)]
@@ -199,7 +201,12 @@ impl Offline {
     pub fn export(&self, to: &mut impl Write) -> Result<u64, JournalError> {
         let mut count = 0;
         for row in self.book.lines_from(self.book.floor) {
-            let Ok(name) = row.key() else { continue };
+            let Ok((name, line)) = row.into_inner() else {
+                continue;
+            };
+            if Line::read(&line).is_some_and(|line| line.is_gone) {
+                continue;
+            }
             if let Some(Ok(entry)) = number(&name).map(|offset| self.entry(offset)) {
                 to.write_all(entry.bytes())?;
                 count += 1;
@@ -246,8 +253,28 @@ impl Offline {
     /// Frees what was deleted. Returns the bytes on disk before and after.
     pub fn compact(&self) -> Result<(u64, u64), JournalError> {
         let before = self.disk_space();
+        self.remove_deleted()?;
         self.book.store.compact()?;
         Ok((before, self.disk_space()))
+    }
+
+    /// Removes what retention left for whole tables to take along.
+    fn remove_deleted(&self) -> Result<(), JournalError> {
+        let store = &self.book.store;
+        let mut batch = store.batch();
+        for row in store.entries.iter() {
+            let Ok(name) = row.key() else { continue };
+            let line = store.catalog.get(&name)?;
+            let is_there = |line: &fjall::Slice| Line::read(line).is_none_or(|line| !line.is_gone);
+            if !line.as_ref().is_some_and(is_there) {
+                batch.remove(&store.entries, name);
+            }
+            if batch.len() >= REMOVED {
+                store.commit(batch, "retain")?;
+                batch = store.batch();
+            }
+        }
+        store.commit(batch, "retain")
     }
 
     /// The durable subscriptions, by name.

@@ -3,6 +3,9 @@
 //! An entry that goes leaves its line in the catalog, marked: by it a reader that comes too late is
 //! told exactly what it lost. When too many lines are marked the oldest go as well, and what they
 //! held is then written to the account of each durable subscription that had not read it.
+//!
+//! The bytes of what goes are freed by whole tables: where nothing older stays, what goes is not even
+//! removed one by one. Between entries of other classes that stay it must be, and compactions free it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +23,8 @@ const BATCH: usize = 1000;
 const MARKED: u64 = 200_000;
 /// The rest of a line besides an entry's bytes, about: its rows in catalog and indexes.
 pub(super) const OVERHEAD: u64 = 160;
+/// When so much was deleted, tables that hold nothing else are let go of: about what one holds.
+const DROP: u64 = 8 << 20;
 
 /// What retention deleted, by class.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,12 +45,20 @@ pub(crate) struct Retention {
     oldest: Vec<u64>,
     /// Bytes that a class still gives for the disk's sake.
     owed: Vec<u64>,
+    /// Bytes of those that it gave and that compactions will free.
+    given: Vec<u64>,
+    /// Bytes that were deleted since tables were let go of.
+    undropped: u64,
+    /// Below this offset tables were let go of.
+    dropped: u64,
 }
 
 /// How much of a class must go.
 struct Excess {
     bytes: u64,
     before: u64,
+    /// Below this offset no other class has anything.
+    alone_below: u64,
 }
 
 impl Retention {
@@ -53,6 +66,9 @@ impl Retention {
         Self {
             oldest: vec![0; classes.len()],
             owed: vec![0; classes.len()],
+            given: vec![0; classes.len()],
+            undropped: 0,
+            dropped: 0,
             classes,
         }
     }
@@ -73,11 +89,27 @@ impl Retention {
         all.max().unwrap_or(0)
     }
 
-    /// Notes how much is free on the disk: what is missing the classes owe from now on.
-    pub(crate) fn measure(&mut self, free: u64) {
-        for (class, owed) in self.owed.iter_mut().enumerate() {
+    /// The journal was opened again, and has what was saved of it: old entries may be back.
+    pub(crate) fn begin_anew(&mut self) {
+        self.oldest.fill(0);
+        self.dropped = 0;
+    }
+
+    /// Whether a class still gives something for the disk's sake.
+    pub(crate) fn owes(&self) -> bool {
+        self.owed.iter().any(|owed| *owed > 0)
+    }
+
+    /// Notes how much is free on the disk: what is missing the classes owe from now on. `is_settled`
+    /// says that what they gave before is freed by now.
+    pub(crate) fn measure(&mut self, free: u64, is_settled: bool) {
+        for class in 0..self.classes.len() {
             let wanted = self.classes.limits(class).min_free.unwrap_or(0);
-            *owed = wanted.saturating_sub(free);
+            if is_settled {
+                self.given[class] = 0;
+            }
+            let missing = wanted.saturating_sub(free);
+            self.owed[class] = missing.saturating_sub(self.given[class]);
         }
     }
 
@@ -93,11 +125,19 @@ impl Retention {
     /// Deletes some of what must go.
     pub(crate) fn trim(&mut self, book: &mut Book, now: u64) -> Result<Trimmed, JournalError> {
         let mut trimmed = Trimmed::default();
-        for (class, used) in self.used(book).into_iter().enumerate() {
-            let excess = self.excess(class, used, now);
-            if used == 0 || (excess.bytes == 0 && excess.before == 0) {
+        let is_short = self.owes();
+        let used = self.used(book);
+        for class in 0..used.len() {
+            let excess = self.excess(class, used[class], now);
+            if used[class] == 0 || (excess.bytes == 0 && excess.before == 0) {
                 continue;
             }
+            let others = (0..used.len()).filter(|other| *other != class && used[*other] > 0);
+            let alone_below = others.map(|other| self.oldest[other]).min();
+            let excess = Excess {
+                alone_below: alone_below.unwrap_or(u64::MAX),
+                ..excess
+            };
             let (entries, records, bytes) = self.delete(book, class, &excess, now)?;
             if entries > 0 {
                 trimmed.by_class.insert(class, (entries, records));
@@ -109,7 +149,25 @@ impl Retention {
             purge(book, (book.gone_lines - MARKED).min(BATCH as u64 * 4))?;
             trimmed.is_more |= book.gone_lines > MARKED;
         }
+        if self.undropped >= DROP || (is_short && !trimmed.is_more) {
+            self.drop_tables(book, &used)?;
+        }
         Ok(trimmed)
+    }
+
+    /// Lets go of tables in which nothing is left, where there may be some.
+    fn drop_tables(&mut self, book: &Book, used: &[u64]) -> Result<(), JournalError> {
+        let held = (0..used.len()).filter(|class| used[*class] > 0);
+        let below = held.map(|class| self.oldest[class]).min();
+        let below = below.unwrap_or(book.next);
+        self.undropped = 0;
+        if below > self.dropped {
+            // That those entries are gone is known by the catalog alone, which must not be lost.
+            book.store.sync()?;
+            book.store.drop_below(below)?;
+            self.dropped = below;
+        }
+        Ok(())
     }
 
     fn excess(&self, class: usize, used: u64, now: u64) -> Excess {
@@ -120,6 +178,7 @@ impl Retention {
         Excess {
             bytes: bytes.max(self.owed[class]),
             before: age.map_or(0, |age| now.saturating_sub(age)),
+            alone_below: 0,
         }
     }
 
@@ -132,8 +191,9 @@ impl Retention {
     ) -> Result<(u64, u64, u64), JournalError> {
         let mut batch = book.store.batch();
         let mut touched = BTreeMap::<Topic, Totals>::new();
-        let (mut entries, mut records, mut bytes) = (0, 0, 0);
-        for row in book.lines_from(self.oldest[class]) {
+        let (mut entries, mut records, mut bytes, mut removed) = (0, 0, 0, 0);
+        let mut oldest = self.oldest[class];
+        for row in book.lines_from(oldest) {
             let (name, line) = row.into_inner()?;
             let (Some(offset), Some(line)) = (number(&name), Line::read(&line)) else {
                 continue;
@@ -154,7 +214,10 @@ impl Retention {
                 totals.gone_entries += 1;
                 totals.gone_records += u64::from(line.records);
                 touched.insert(line.topic.clone(), *totals);
-                batch.remove(&book.store.entries, key(offset));
+                if offset >= excess.alone_below {
+                    batch.remove(&book.store.entries, key(offset));
+                    removed += u64::from(line.bytes);
+                }
                 let marked = Line {
                     is_gone: true,
                     received: now,
@@ -162,14 +225,20 @@ impl Retention {
                 };
                 batch.insert(&book.store.catalog, key(offset), marked.to_bytes());
             }
-            self.oldest[class] = offset + 1;
+            oldest = offset + 1;
         }
         for (topic, totals) in touched {
             batch.insert(&book.store.totals, topic.as_str(), pack(&totals));
         }
         book.store.commit(batch, "retain")?;
+        // Not before: whole tables go by it.
+        self.oldest[class] = oldest;
         book.gone_lines += entries;
+        if self.owed[class] > 0 {
+            self.given[class] += removed;
+        }
         self.owed[class] = self.owed[class].saturating_sub(bytes);
+        self.undropped += bytes;
         Ok((entries, records, bytes))
     }
 }

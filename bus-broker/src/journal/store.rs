@@ -20,15 +20,30 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use fjall::{
+    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
+};
+
+use super::rows::key;
 
 /// Where the database lies in the journal's folder.
 pub(super) const FOLDER: &str = "store";
 /// An entry of at least so many bytes lies in a file of values, where no compaction copies it.
 const SEPARATE: u32 = 1024;
-/// Bytes held in memory before they go to a table; what retention deletes is freed in such steps.
-const MEMTABLE: u64 = 16 << 20;
-/// Bytes of all write-ahead files; after a crash so much is read again.
+/// A file of values of which this part was deleted is written anew by the next compaction, however
+/// young it is: so files take at most twice what is left in them.
+const STALE: f32 = 0.5;
+/// Bytes of entries held in memory before they go to a table, and again while they are written there;
+/// what retention deletes is freed in such steps.
+const MEMTABLE: u64 = 8 << 20;
+/// The same of each of the other keyspaces. Rows that change with every batch fill these, too: each
+/// change is held until the table is written.
+const SMALL_MEMTABLE: u64 = 2 << 20;
+/// Bytes of blocks and values kept in memory because they were read.
+const CACHE: u64 = 16 << 20;
+/// Files kept open because they were read; a process may often have 1024, and sockets are some.
+const OPEN_FILES: usize = 256;
+/// Bytes of sealed write-ahead files; fjall takes no smaller number, and seals at 64 MB.
 const WRITE_AHEAD: u64 = 64 << 20;
 
 /// What went wrong with a journal.
@@ -112,17 +127,24 @@ impl Store {
         let folder = dir.join(FOLDER);
         let db = Database::builder(&folder)
             .max_journaling_size(WRITE_AHEAD)
+            .cache_size(CACHE)
+            .max_cached_files(Some(OPEN_FILES))
             .worker_threads(2)
             .open()
             .map_err(|error| match error {
                 fjall::Error::Locked => JournalError::Locked(dir.to_owned()),
                 other => other.into(),
             })?;
-        let small = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
-        let separate = KvSeparationOptions::default().separation_threshold(SEPARATE);
-        let large = || small().with_kv_separation(Some(separate));
+        let small = || KeyspaceCreateOptions::default().max_memtable_size(SMALL_MEMTABLE);
+        let separate = KvSeparationOptions::default()
+            .separation_threshold(SEPARATE)
+            .staleness_threshold(STALE)
+            .age_cutoff(1.0);
+        let large = KeyspaceCreateOptions::default()
+            .max_memtable_size(MEMTABLE)
+            .with_kv_separation(Some(separate));
         Ok(Self {
-            entries: db.keyspace("entries", large)?,
+            entries: db.keyspace("entries", || large)?,
             catalog: db.keyspace("catalog", small)?,
             topics: db.keyspace("topics", small)?,
             times: db.keyspace("times", small)?,
@@ -168,9 +190,8 @@ impl Store {
         }
     }
 
-    /// Frees what was deleted, at once.
-    pub(crate) fn compact(&self) -> Result<(), JournalError> {
-        let all = [
+    fn keyspaces(&self) -> [&Keyspace; 8] {
+        [
             &self.entries,
             &self.catalog,
             &self.topics,
@@ -179,8 +200,43 @@ impl Store {
             &self.consumers,
             &self.totals,
             &self.meta,
-        ];
-        for keyspace in all {
+        ]
+    }
+
+    /// Write-ahead files that wait for tables to be written.
+    pub(crate) fn sealed_files(&self) -> usize {
+        self.db.journal_count().saturating_sub(1)
+    }
+
+    /// Has everything that is in memory written to tables, so that sealed write-ahead files can go:
+    /// fjall itself waits for a second one. Does not wait for it.
+    pub(crate) fn write_tables(&self) -> Result<(), JournalError> {
+        for keyspace in self.keyspaces() {
+            keyspace.rotate_memtable()?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of the tables and files of values that hold nothing but entries below this offset.
+    /// What is in others stays until they can go, or a compaction finds that it was removed.
+    pub(crate) fn drop_below(&self, offset: u64) -> Result<(), JournalError> {
+        self.watch("drop")?;
+        self.entries
+            .tree
+            .drop_range(..key(offset))
+            .map_err(fjall::Error::from)?;
+        // The files go with the last view of the database that has them, and fjall looks for such
+        // when a table is written, if something was written in between.
+        let mut batch = self.batch();
+        batch.insert(&self.meta, "dropped", key(offset));
+        self.commit(batch, "drop")?;
+        self.meta.rotate_memtable()?;
+        Ok(())
+    }
+
+    /// Frees what was deleted, at once.
+    pub(crate) fn compact(&self) -> Result<(), JournalError> {
+        for keyspace in self.keyspaces() {
             keyspace.rotate_memtable_and_wait()?;
             keyspace.major_compact()?;
         }

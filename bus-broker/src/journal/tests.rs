@@ -20,6 +20,7 @@ use super::store::Watch;
 
 mod damage;
 mod work;
+mod space;
 
 const TOPICS: [&str; 4] = ["audit", "shop", "shop.stock", "web"];
 const OVERHEAD: u64 = 160;

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use super::rows::{Position, unpack};
 use super::store::{JournalError, Store};
 
-/// Positions in one of the two maps.
-const CAPACITY: usize = 65_536;
+/// Positions in one of the two maps; each takes about 150 bytes.
+const CAPACITY: usize = 32_768;
 
 /// The positions that were asked for last.
 #[derive(Debug, Default)]

@@ -1,5 +1,9 @@
 //! Damaged files: what they cost.
 
+use std::time::{Duration, Instant};
+
+use super::super::JournalConfig;
+use super::super::writer::{Say, Writer};
 use super::*;
 
 fn filled(entries: u64) -> World {
@@ -112,4 +116,31 @@ fn files_that_do_not_open_are_set_aside_and_what_is_whole_is_saved() {
     assert_eq!(sequences(&mut world), expected);
     let consumer = world.book().store.consumer("reader").unwrap().unwrap();
     assert_eq!(consumer.below, 7);
+}
+
+#[test]
+fn damage_is_told_after_the_start_though_nobody_reads() {
+    let mut world = filled(20);
+    world.book().store.compact().unwrap();
+    world.book = None;
+    let tables = world.dir.join("store/keyspaces/1/tables");
+    let table = std::fs::read_dir(tables).unwrap().next().unwrap().unwrap();
+    damage(&table.path(), "{\"msg\":\"12\"}");
+    let said = Arc::<Mutex<Vec<String>>>::default();
+    let lines = said.clone();
+    let say: Say = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+    let config = JournalConfig::new(&world.dir);
+    let writer = Writer::start(&config, say, Box::new(|| {}), None).unwrap();
+    let is_told = |line: &String| {
+        line.starts_with("damaged places in the journal: 1; they cost ")
+            && line.ends_with("names them")
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !said.lock().unwrap().iter().any(is_told) {
+        assert!(Instant::now() < deadline, "{:?}", said.lock().unwrap());
+        std::thread::yield_now();
+    }
+    // Small messages lie in blocks, which are whole or are not.
+    let found = writer.close().found_damaged;
+    assert!((1..=20).contains(&found), "{found}");
 }
