@@ -184,13 +184,15 @@ fn show(all: &[ConsumerInfo]) {
             "next message",
             "messages behind",
             "records behind",
+            "records lost",
             "heard",
             "topics",
         ]
         .map(str::to_owned),
     ];
     rows.extend(all.iter().map(|one| {
-        let [offset, messages, records] = [one.offset, one.lag.0, one.lag.1].map(|n| n.to_string());
+        let [offset, messages, records, lost] =
+            [one.offset, one.lag.0, one.lag.1, one.lost].map(|n| n.to_string());
         let topics = if one.topics.is_empty() {
             "*".to_owned()
         } else {
@@ -201,6 +203,7 @@ fn show(all: &[ConsumerInfo]) {
             offset,
             messages,
             records,
+            lost,
             time(one.heard),
             visible(&topics),
         ]
@@ -212,8 +215,8 @@ fn show(all: &[ConsumerInfo]) {
     let owners = owners.map(Option::unwrap_or_default);
     let owners = std::iter::once("client".to_owned()).chain(owners);
     let rows = rows.into_iter().zip(owners);
-    let rows: Vec<[String; 7]> = rows
-        .map(|([a, b, c, d, e, f], owner)| [a, b, c, d, e, f, owner])
+    let rows: Vec<[String; 8]> = rows
+        .map(|([a, b, c, d, e, f, g], owner)| [a, b, c, d, e, f, g, owner])
         .collect();
     print(&rows);
 }
@@ -228,7 +231,7 @@ fn print<const N: usize>(rows: &[[String; N]]) {
     };
     for row in rows {
         let cells = row.iter().enumerate().map(|(column, cell)| {
-            let is_number = (1..4).contains(&column) || (N == 5 && column == 4);
+            let is_number = (1..5).contains(&column);
             let width = width(column);
             if is_number {
                 format!("{cell:>width$}")

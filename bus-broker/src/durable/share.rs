@@ -34,8 +34,15 @@ pub(super) struct Group<Seat> {
     pub(super) share: bool,
     /// The client whose it is, where clients have keys.
     pub(super) owner: Option<String>,
-    /// What was lost before anybody could be told, and behind which entry that was.
-    pub(super) missed: (u64, u64),
+    /// What was lost and of which the catalog tells nothing: records that nobody was told of yet, behind
+    /// which entry the last were, and all of them that are known.
+    missed: (u64, u64),
+    charged: u64,
+    /// Records that were lost in all, below which entry these were, and how many of the charged ones
+    /// are in that number.
+    lost: u64,
+    lost_to: u64,
+    lost_charged: u64,
 }
 
 impl<Seat: Clone + PartialEq> Group<Seat> {
@@ -55,6 +62,10 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
             share: false,
             owner: noted.owner.clone(),
             missed: (noted.missed, noted.missed_to),
+            charged: noted.charged,
+            lost: noted.lost,
+            lost_to: noted.lost_to,
+            lost_charged: noted.lost_charged,
         }
     }
 
@@ -78,8 +89,52 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
             topics: self.topics.clone(),
             heard: now,
             owner: self.owner.clone(),
+            lost: self.lost,
+            lost_to: self.lost_to,
+            lost_charged: self.lost_charged,
             ..Consumer::default()
         }
+    }
+
+    /// Learns from its row what was deleted before anybody came to it.
+    pub(super) fn learn(&mut self, noted: &Consumer) {
+        self.missed.0 += noted.charged.saturating_sub(self.charged);
+        self.missed.1 = self.missed.1.max(noted.missed_to);
+        self.charged = self.charged.max(noted.charged);
+    }
+
+    /// What somebody is to be told of that: how many records, behind which entry the last were.
+    pub(super) fn take_missed(&mut self) -> Option<(u64, u64)> {
+        let missed = std::mem::take(&mut self.missed);
+        self.lost += self.charged.saturating_sub(self.lost_charged);
+        self.lost_charged = self.charged;
+        (missed.0 > 0).then_some(missed)
+    }
+
+    /// Up to here entries may be read together with those at `at`: what was counted as lost before
+    /// is counted apart from what was not.
+    pub(super) fn read_to(&self, at: u64, until: u64) -> u64 {
+        if at < self.lost_to {
+            until.min(self.lost_to)
+        } else {
+            until
+        }
+    }
+
+    /// Counts records that were deleted before anybody came to them. Says whether they are new: a
+    /// later broker comes by the same ones once more.
+    pub(super) fn lose(&mut self, from: u64, to: u64, records: u64) -> bool {
+        let is_new = from >= self.lost_to;
+        if is_new {
+            self.lost += records;
+            self.lost_to = to;
+        }
+        is_new
+    }
+
+    /// Counts those of an entry that somebody had and did not do.
+    pub(super) fn lose_again(&mut self, records: u64) {
+        self.lost += records;
     }
 
     pub(super) fn below(&self) -> u64 {
@@ -183,6 +238,28 @@ mod tests {
         Finish(usize, u64),
         Also(usize, u64),
         Leave(usize),
+    }
+
+    #[test]
+    fn what_is_deleted_while_nobody_has_credit_is_told_once_and_counted_over_every_start() {
+        let mut group = Group::<usize>::begin(0, 0);
+        let mut row = group.note(0);
+        (row.missed, row.missed_to, row.charged) = (5, 10, 5);
+        group.learn(&row);
+        assert_eq!(group.take_missed(), Some((5, 10)));
+        group.learn(&row);
+        assert_eq!(group.take_missed(), None);
+        (row.missed, row.missed_to, row.charged) = (8, 14, 8);
+        group.learn(&row);
+        assert_eq!(group.take_missed(), Some((3, 14)));
+        assert!(group.lose(14, 20, 6) && !group.lose(14, 20, 6));
+        assert_eq!((group.read_to(14, 100), group.read_to(20, 100)), (20, 100));
+        let noted = Consumer {
+            charged: 8,
+            ..group.note(0)
+        };
+        assert_eq!(noted.all_lost(), 14);
+        assert_eq!(Group::<usize>::resume(&noted).note(0).lost, 14);
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {

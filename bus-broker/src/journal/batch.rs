@@ -16,6 +16,7 @@ const BATCH_BYTES: usize = 8 << 20;
 pub(super) struct Batch {
     pub(super) arrivals: Vec<Arrival>,
     pub(super) notes: BTreeMap<String, Consumer>,
+    /// Before the notes are written: who is forgotten and comes back begins anew.
     pub(super) forgotten: BTreeSet<String>,
     pub(super) bytes: usize,
     /// Whether nothing comes after it.
@@ -30,7 +31,6 @@ impl Batch {
                 self.arrivals.push(arrival);
             }
             Job::Note(name, consumer) => {
-                self.forgotten.remove(&name);
                 self.notes.insert(name, consumer);
             }
             Job::Forget(name) => {

@@ -97,6 +97,7 @@ pub(crate) struct Journal {
     /// Those that it has, and which state of the book they are of.
     topics: RwLock<(u64, Arc<[Topic]>)>,
     tail: AtomicU64,
+    floor: AtomicU64,
     damaged: AtomicU64,
 }
 
@@ -107,6 +108,7 @@ impl Journal {
             store: RwLock::new(None),
             topics: RwLock::new((0, Arc::new([]))),
             tail: AtomicU64::new(0),
+            floor: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
         };
         journal.show(book);
@@ -120,7 +122,7 @@ impl Journal {
         self.advance(book);
     }
 
-    /// Lets readers see what was appended.
+    /// Lets readers see what was appended, and where there is nothing any more.
     fn advance(&self, book: &Book) {
         let known = self.topics.read().unwrap_or_else(PoisonError::into_inner).0;
         if known != book.topics_state {
@@ -128,6 +130,7 @@ impl Journal {
             *self.topics.write().unwrap_or_else(PoisonError::into_inner) =
                 (book.topics_state, topics);
         }
+        self.floor.store(book.floor, Ordering::Release);
         self.tail.store(book.next, Ordering::Release);
     }
 
@@ -157,6 +160,11 @@ impl Journal {
     /// The next entry's offset.
     pub(crate) fn tail(&self) -> u64 {
         self.tail.load(Ordering::Acquire)
+    }
+
+    /// Of entries below this one nothing is known any more.
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor.load(Ordering::Acquire)
     }
 
     /// Entries that were found damaged, as often as somebody came by them.

@@ -304,6 +304,7 @@ fn charge(consumer: &mut Consumer, filters: &[TopicFilter], offset: u64, line: &
     let had = consumer.below > offset || consumer.also.contains(&offset);
     if wants && !had && !line.is_lost && consumer.since <= line.received {
         consumer.missed += u64::from(line.records);
+        consumer.charged += u64::from(line.records);
         consumer.missed_to = offset + 1;
     }
 }

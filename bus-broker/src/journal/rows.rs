@@ -107,6 +107,20 @@ pub(crate) struct Consumer {
     /// The client whose it is, where clients have keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<String>,
+    /// All records of which that was ever so.
+    pub(crate) charged: u64,
+    /// Records that it has lost to retention in all, and below which entry these were.
+    pub(crate) lost: u64,
+    pub(crate) lost_to: u64,
+    /// How many of the charged ones are in that number.
+    pub(crate) lost_charged: u64,
+}
+
+impl Consumer {
+    /// Records that it has lost to retention, told or not.
+    pub(crate) fn all_lost(&self) -> u64 {
+        self.lost + self.charged.saturating_sub(self.lost_charged)
+    }
 }
 
 /// How a durable subscription's row begins.

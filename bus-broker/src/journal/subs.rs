@@ -17,6 +17,8 @@ pub struct ConsumerInfo {
     pub offset: u64,
     /// Entries that it has not done, and the records in them.
     pub lag: (u64, u64),
+    /// Records that were deleted before it had them, since it began.
+    pub lost: u64,
     /// When it was last heard of, in ns since 1970-01-01 00:00 UTC.
     pub heard: u64,
     /// Its topics; none is all.
@@ -35,6 +37,7 @@ impl Store {
                 name,
                 offset: consumer.below,
                 lag: self.lag(&consumer, most)?,
+                lost: consumer.all_lost(),
                 heard: consumer.heard,
                 topics: consumer.topics,
                 owner: consumer.owner,
@@ -98,6 +101,7 @@ impl Book {
             if let Some(old) = self.store.consumer(name)? {
                 consumer.missed = old.missed;
                 consumer.missed_to = old.missed_to;
+                consumer.charged = old.charged;
             }
             if consumer.below >= consumer.missed_to {
                 consumer.missed = 0;

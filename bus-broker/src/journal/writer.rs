@@ -202,6 +202,7 @@ impl Work {
         if self.housekeeping.is_due(Instant::now()) {
             if let Some(book) = &mut self.book {
                 self.housekeeping.look(book, &mut self.counts)?;
+                self.journal.advance(book);
             }
             self.tell_lost();
         }
@@ -228,10 +229,10 @@ impl Work {
         }
         self.housekeeping.judge(&mut batch.arrivals);
         let placed = book.append(&mut batch.arrivals, process::now())?;
-        book.note(&batch.notes)?;
         for name in &batch.forgotten {
             book.remove_consumer(name)?;
         }
+        book.note(&batch.notes)?;
         if self.fsync == Fsync::Always {
             book.store.sync()?;
         } else if let (Fsync::Interval(every), false) = (self.fsync, self.unsynced) {

@@ -100,20 +100,15 @@ pub(super) fn serve_group(
     let Some(some) = group.seats.iter().find(can_take).cloned() else {
         return Ok(false);
     };
-    if group.missed.0 > 0 {
-        let (records, to) = std::mem::take(&mut group.missed);
-        let gap = Gap {
-            from: group.below(),
-            to,
-            records,
-            cause: Cause::Retention,
-        };
+    let missed = missed(name, group, desk);
+    if let Some(gap) = missed {
         say_gone(&some, gap, desk)?;
     }
     let Some((items, next)) = next_items(group, reads.get(&some), all.min(TURN), desk) else {
         return Ok(false);
     };
-    if group.must_reserve(next) {
+    let has_lost = count_lost(group, &items) || missed.is_some();
+    if group.must_reserve(next) || has_lost {
         desk.intake.note(name, group.note(process::now()));
     }
     let mut told = some;
@@ -146,6 +141,40 @@ pub(super) fn serve_group(
     }
     group.cursor = group.cursor.max(next);
     Ok(group.first_again().is_some() || group.cursor < desk.journal.tail())
+}
+
+/// What was deleted before the subscription came to it, and is not even marked any more.
+fn missed(name: &str, group: &mut Group<Seat>, desk: &Desk) -> Option<Gap> {
+    if group.cursor < desk.journal.floor()
+        && let Ok(Some(noted)) = desk.journal.consumer(name)
+    {
+        group.learn(&noted);
+    }
+    let (records, to) = group.take_missed()?;
+    Some(Gap {
+        from: group.below(),
+        to,
+        records,
+        cause: Cause::Retention,
+    })
+}
+
+/// Counts for the subscription, whoever of its readers is told, what was deleted too early for it.
+/// Says whether that was anything.
+fn count_lost(group: &mut Group<Seat>, items: &[Item]) -> bool {
+    let mut is_any = false;
+    for item in items {
+        match item {
+            Item::Gone(gap) if gap.cause != Cause::Retention => {}
+            Item::Gone(gap) if gap.from < group.cursor => {
+                group.lose_again(gap.records);
+                is_any = true;
+            }
+            Item::Gone(gap) => is_any |= group.lose(gap.from, gap.to, gap.records),
+            Item::Entry(_) => {}
+        }
+    }
+    is_any
 }
 
 /// What a subscription's next work is: an entry that somebody left, or the next new ones; and up to
@@ -182,7 +211,7 @@ fn next_items(
     }
     let wanted = Wanted {
         topics: reading.topics.clone(),
-        until,
+        until: group.read_to(at, until),
         since,
         most,
     };

@@ -145,7 +145,66 @@ fn a_subscription_that_comes_too_late_is_told_exactly_what_it_lost() {
     done(&mut reader, 4);
     drop(reader);
     world.close();
-    let mut config = config(dir.path());
+    let world = forgetful(dir.path());
+    let mut reader = world.client();
+    reader.read(named("audit", false, 100));
+    let told = loop {
+        match reader.hear() {
+            Command::Noted(_) => {}
+            other => break other,
+        }
+    };
+    assert_eq!(told, Command::Gone(gone(4, 10, 6)));
+    assert_eq!(lost_by(&world, "audit"), 6);
+    assert_eq!(world.close().journal.unwrap().deleted["*"], 10);
+}
+
+#[test]
+fn what_those_who_share_have_lost_is_told_to_one_of_them_and_counted_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = filled(dir.path(), 10);
+    let mut reader = world.client();
+    reader.read(named("work", true, 4));
+    for _ in 0..4 {
+        reader.entry();
+    }
+    done(&mut reader, 4);
+    drop(reader);
+    world.close();
+    // It is told again after each start, because nobody has gone by it, and still counted once.
+    for _ in 0..2 {
+        let world = forgetful(dir.path());
+        let mut readers: Vec<Client> = (0..2).map(|_| world.client()).collect();
+        for reader in &mut readers {
+            reader.read(named("work", true, 100));
+        }
+        let mut told = Vec::new();
+        let mut hear = |told: &mut Vec<Command>| {
+            for reader in &mut readers {
+                while let Some(message) = reader.caller.receive().unwrap() {
+                    let command = Command::decode(&message.frames()[0]).unwrap();
+                    if matches!(command, Command::Gone(_)) {
+                        told.push(command);
+                    }
+                }
+            }
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while told.is_empty() {
+            assert!(Instant::now() < deadline, "nobody is told");
+            hear(&mut told);
+            drop(wait(&mut PollSet::new(), Some(Duration::from_millis(5))));
+        }
+        assert_eq!(lost_by(&world, "work"), 6);
+        hear(&mut told);
+        assert_eq!(told, [Command::Gone(gone(4, 10, 6))]);
+        world.close();
+    }
+}
+
+/// A broker that deletes everything, and has done so.
+fn forgetful(dir: &Path) -> World {
+    let mut config = config(dir);
     if let Some(durable) = &mut config.durable {
         durable.journal.limits = Limits {
             max_age: Some(Duration::from_millis(1)),
@@ -163,16 +222,21 @@ fn a_subscription_that_comes_too_late_is_told_exactly_what_it_lost() {
         assert!(Instant::now() < deadline, "limits are kept");
         while !matches!(reader.hear(), Command::End(_)) {}
     }
-    let mut reader = world.client();
-    reader.read(named("audit", false, 100));
-    let told = loop {
-        match reader.hear() {
-            Command::Noted(_) => {}
-            other => break other,
+    world
+}
+
+/// What the broker tells of a subscription, as soon as it knows that something was lost.
+fn lost_by(world: &World, name: &str) -> u64 {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = ask_consumers(&world.endpoint(), None, None, Duration::from_secs(20));
+        let (all, _) = answer.unwrap().unwrap();
+        let lost = all.iter().find(|one| one.name == name).unwrap().lost;
+        if lost > 0 {
+            return lost;
         }
-    };
-    assert_eq!(told, Command::Gone(gone(4, 10, 6)));
-    assert_eq!(world.close().journal.unwrap().deleted["*"], 10);
+        assert!(Instant::now() < deadline, "nothing is counted");
+    }
 }
 
 #[test]
