@@ -22,7 +22,6 @@ pub mod seq_server;
 
 use std::ffi::OsStr;
 use std::fmt::Write;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -34,17 +33,18 @@ pub use ports::{free_port, free_port_base};
 pub use rsyslog::Rsyslog;
 pub use terminal::Terminal;
 
-use running::{Running, Watched};
+use running::{Output, Running, Vigil};
 
 /// Longer than anything takes on a slow machine; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often somebody who waits looks whether there is somebody left to wait for.
+const BETWEEN: Duration = Duration::from_millis(20);
 
 /// A running program and what it said so far.
 pub struct Program {
     running: Running,
     input: Option<ChildStdin>,
-    said: Arc<Watched<Vec<String>>>,
-    readers: Vec<std::thread::JoinHandle<()>>,
+    output: Arc<Output>,
 }
 
 impl Program {
@@ -87,25 +87,14 @@ impl Program {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let said = Arc::<Watched<Vec<String>>>::default();
-        let out: [Box<dyn std::io::Read + Send>; 2] = [
+        let output = Output::read([
             Box::new(child.stdout.take().unwrap()),
             Box::new(child.stderr.take().unwrap()),
-        ];
-        let read = |pipe: Box<dyn std::io::Read + Send>| {
-            let said = said.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    said.change(|lines| lines.push(line));
-                }
-            })
-        };
-        let readers = out.into_iter().map(read).collect();
+        ]);
         Self {
             input: child.stdin.take(),
             running: Running::new(name, child),
-            said,
-            readers,
+            output,
         }
     }
 
@@ -123,20 +112,28 @@ impl Program {
                 .nth(count - 1)
                 .cloned()
         };
-        let lines = self.said.wait(PATIENCE, |lines| found(lines).is_some());
-        found(&lines).unwrap_or_else(|| {
-            panic!(
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // Asked first: what was said before the end is seen then.
+            let is_over = self.is_over();
+            let is_found = |lines: &Vec<String>| found(lines).is_some();
+            let lines = self.output.lines.wait(BETWEEN, is_found);
+            if let Some(line) = found(&lines) {
+                return line;
+            }
+            assert!(
+                !is_over && Instant::now() < deadline,
                 "{} never said {text:?} {count} times, but:\n{}",
                 self.running.name(),
                 shown(&lines)
-            )
-        })
+            );
+        }
     }
 
     /// Waits for a line that holds `text`, and asks for it again and again: a PUB socket cannot
     /// tell its user from when on somebody listens.
     pub fn wait_for_answer(&self, text: &str, ask: impl FnMut()) {
-        self.wait_for_answer_within(Duration::from_millis(20), text, ask);
+        self.wait_for_answer_within(BETWEEN, text, ask);
     }
 
     /// The same, with so much time for each answer.
@@ -145,7 +142,7 @@ impl Program {
         let is_said = |lines: &Vec<String>| lines.iter().any(|line| line.contains(text));
         while Instant::now() < deadline {
             ask();
-            if is_said(&self.said.wait(between, is_said)) {
+            if is_said(&self.output.lines.wait(between, is_said)) {
                 return;
             }
         }
@@ -161,10 +158,16 @@ impl Program {
     }
 
     pub fn lines(&self) -> Vec<String> {
-        self.said.lock().clone()
+        self.output.lines.lock().clone()
     }
 
     pub fn signal(&self, signal: &str) {
+        assert!(
+            !self.running.has_ended(),
+            "{} is to have {signal}, but ended by itself:\n{}",
+            self.running.name(),
+            shown(&self.lines())
+        );
         self.running.signal(signal);
     }
 
@@ -178,14 +181,26 @@ impl Program {
         drop(self.input.take());
     }
 
+    /// From now on its end is no surprise, though nobody here ends it.
+    pub fn expect_end(&self) {
+        self.running.expect_end();
+    }
+
+    /// Whether it has ended, and all that it said is here.
+    pub fn is_over(&self) -> bool {
+        self.running.has_ended() && self.output.is_over()
+    }
+
+    pub(crate) fn vigil(&self) -> Vigil {
+        Vigil::new(self.running.life(), self.output.clone())
+    }
+
     /// Waits for the end; everything that was said.
     pub fn wait(mut self) -> (ExitStatus, Vec<String>) {
         self.close_input();
-        let said = &self.said;
-        let status = self.running.wait(|| shown(&said.lock()));
-        for reader in self.readers.drain(..) {
-            reader.join().unwrap();
-        }
+        let output = &self.output;
+        let status = self.running.wait(|| shown(&output.lines.lock()));
+        self.output.wait_for_end();
         (status, self.lines())
     }
 

@@ -1,54 +1,101 @@
 //! The bus that faults are done to: a broker on ports that stay the same over its lives, publishers
 //! that number, and readers.
+//!
+//! Whoever is started here is watched: while a fault waits for anything, a program that ended though
+//! nobody ended it fails the run at once, with what it said. What came of the records is reckoned in
+//! `reckoning.rs`.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Account, Note};
-use crate::{Program, command, free_port, free_port_base, path_of};
+use super::Note;
+use crate::running::Vigil;
+use crate::{Program, free_port, free_port_base};
 
 /// Longer than a backlog takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_secs(180);
+/// How often the programs are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The places of one bus.
-pub(super) struct Bus {
+/// Where a broker is found.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
     pub(super) publishers: String,
     pub(super) subscribers: String,
     pub(super) durable: String,
+}
+
+impl Places {
+    /// The same with other words in all of them.
+    pub(super) fn replace(&self, from: &str, to: &str) -> Self {
+        Self {
+            publishers: self.publishers.replace(from, to),
+            subscribers: self.subscribers.replace(from, to),
+            durable: self.durable.replace(from, to),
+        }
+    }
+}
+
+/// One bus, its places and its files.
+pub(super) struct Bus {
+    /// Where its broker listens.
+    pub(super) own: Places,
+    /// Where publishers dial.
+    pub(super) from_publishers: Places,
+    /// Where readers dial.
+    pub(super) from_readers: Places,
     pub(super) journal: PathBuf,
     pub(super) folder: tempfile::TempDir,
+    /// What all programs find in their environment.
+    pub(super) environment: Vec<(String, String)>,
     lives: u32,
-    notes: Vec<String>,
+    names: Vec<String>,
+    vigils: RefCell<Vec<Vigil>>,
 }
 
 impl Bus {
     pub(super) fn new() -> Self {
         let base = free_port_base();
         let at = |port: u16| format!("tcp://127.0.0.1:{port}");
-        let folder = tempfile::tempdir().unwrap();
-        Self {
+        let own = Places {
             publishers: at(base),
             subscribers: at(base + 1),
             durable: at(free_port()),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            from_publishers: own.clone(),
+            from_readers: own.clone(),
+            own,
             journal: folder.path().join("journal"),
             folder,
+            environment: Vec::new(),
             lives: 0,
-            notes: Vec::new(),
+            names: Vec::new(),
+            vigils: RefCell::default(),
         }
+    }
+
+    /// PUB/SUB over NNG in place of ZeroMQ.
+    pub(super) fn over_nng(mut self) -> Self {
+        for places in [
+            &mut self.own,
+            &mut self.from_publishers,
+            &mut self.from_readers,
+        ] {
+            places.publishers.insert_str(0, "nng+");
+            places.subscribers.insert_str(0, "nng+");
+        }
+        self
     }
 
     /// A place that other hosts reach.
     pub(super) fn at(mut self, host: &str) -> Self {
-        let places = [
-            &mut self.publishers,
-            &mut self.subscribers,
-            &mut self.durable,
-        ];
-        for place in places {
-            *place = place.replace("127.0.0.1", host);
-        }
+        self.own = self.own.replace("127.0.0.1", host);
+        self.from_publishers = self.own.clone();
+        self.from_readers = self.own.clone();
         self
     }
 
@@ -56,32 +103,93 @@ impl Bus {
         self.folder.path().join(name)
     }
 
+    // ---- Starting, and being watched.
+
+    /// Starts a program of ours, which is watched from then on.
+    pub(super) fn start(&self, program: &str, args: &[String]) -> Program {
+        self.start_with(program, args, &[])
+    }
+
+    pub(super) fn start_with(
+        &self,
+        program: &str,
+        args: &[String],
+        environment: &[(&str, &str)],
+    ) -> Program {
+        let own = self.environment.iter();
+        let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<(&str, &str)> = own.chain(environment.iter().copied()).collect();
+        let program = Program::start_with(program, &strs(args), &all);
+        self.watch(&program);
+        program
+    }
+
+    pub(super) fn watch(&self, program: &Program) {
+        self.vigils.borrow_mut().push(program.vigil());
+    }
+
+    /// Fails when somebody ended by itself.
+    pub(super) fn check(&self) {
+        let mut vigils = self.vigils.borrow_mut();
+        vigils.retain(|vigil| !vigil.is_over());
+        let ends: Vec<String> = vigils.iter().filter_map(Vigil::unwanted_end).collect();
+        assert!(ends.is_empty(), "{}", ends.join("\n"));
+    }
+
+    /// Time passes; that is part of the faults.
+    pub(super) fn pause(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.check();
+            std::thread::park_timeout(left.min(LOOK_EVERY));
+        }
+    }
+
+    /// Waits until something is so, or as long as it may take; whether it is.
+    pub(super) fn until(&self, is_so: impl Fn() -> bool) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let is_so = is_so();
+            if is_so || Instant::now() > deadline {
+                return is_so;
+            }
+            self.pause(LOOK_EVERY * 2);
+        }
+    }
+
+    /// Waits for an end, which is a success.
+    pub(super) fn succeed(&self, mut program: Program) -> Vec<String> {
+        program.close_input();
+        program.expect_end();
+        self.until(|| program.is_over());
+        program.succeed()
+    }
+
+    // ---- The broker.
+
     pub(super) fn broker_args(&self, more: &[&str]) -> Vec<String> {
         let places = [
             "--publishers",
-            &self.publishers,
+            &self.own.publishers,
             "--subscribers",
-            &self.subscribers,
+            &self.own.subscribers,
             "--durable-endpoint",
-            &self.durable,
+            &self.own.durable,
             "--journal-min-free",
             "0",
             "--journal",
             self.journal.to_str().unwrap(),
         ];
-        [&places, more]
-            .concat()
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
+        owned(&[&places, more].concat())
     }
 
     pub(super) fn broker(&self, more: &[&str]) -> Program {
-        let args = self.broker_args(more);
-        let broker = Program::start("bus-broker", &strs(&args));
+        let broker = self.start("bus-broker", &self.broker_args(more));
         broker.wait_for("durable ones to");
         broker
     }
+
+    // ---- Publishers.
 
     /// The next life of a publisher in this slot, durable or not: its name, and its arguments.
     pub(super) fn issuer_args(
@@ -93,149 +201,131 @@ impl Bus {
         self.lives += 1;
         let name = format!("w{slot}-{}", self.lives);
         let note = self.path(&format!("{name}.note"));
-        self.notes.push(name.clone());
+        self.names.push(name.clone());
+        let places = &self.from_publishers;
+        let spool = self.path("spool");
         let (endpoint, spool) = if is_durable {
-            (
-                &self.durable,
-                self.path("spool").to_str().unwrap().to_owned(),
-            )
+            (&places.durable, spool.to_str().unwrap())
         } else {
-            (&self.publishers, String::new())
+            (&places.publishers, "")
         };
-        let rate = rate.to_string();
-        let note = note.to_str().unwrap();
-        let args = [endpoint.as_str(), "issue", &name, &rate, note, &spool];
-        let args = args.map(str::to_owned).to_vec();
+        let (rate, note) = (rate.to_string(), note.to_str().unwrap());
+        let args = owned(&[endpoint, "issue", &name, &rate, note, spool]);
         (name, args)
     }
 
     pub(super) fn issuer(&mut self, slot: usize, rate: u32, is_durable: bool) -> Issuer {
+        self.issuer_with(slot, rate, is_durable, &[])
+    }
+
+    pub(super) fn issuer_with(
+        &mut self,
+        slot: usize,
+        rate: u32,
+        is_durable: bool,
+        environment: &[(&str, &str)],
+    ) -> Issuer {
         let (name, args) = self.issuer_args(slot, rate, is_durable);
-        let program = Program::start("test-worker", &strs(&args));
+        let program = self.start_with("test-worker", &args, environment);
         Issuer { name, program }
     }
+
+    /// As many publishers, which share the rate.
+    pub(super) fn issuers(&mut self, count: usize, rate: u32, is_durable: bool) -> Vec<Issuer> {
+        let rate = rate / count as u32;
+        (0..count)
+            .map(|slot| self.issuer(slot, rate, is_durable))
+            .collect()
+    }
+
+    /// Ends publishers all at once, for each waits for its acknowledgements.
+    pub(super) fn end_all(&self, mut issuers: Vec<Issuer>) {
+        for issuer in &mut issuers {
+            issuer.program.expect_end();
+            issuer.program.close_input();
+        }
+        for issuer in issuers {
+            self.succeed(issuer.program);
+        }
+    }
+
+    /// Sends what killed publishers left in their spools; what was said of it.
+    pub(super) fn drain(&self) -> Vec<String> {
+        let program = self.start_drain();
+        self.succeed(program)
+    }
+
+    pub(super) fn start_drain(&self) -> Program {
+        let spool = self.path("spool");
+        let durable = self.from_publishers.durable.as_str();
+        let args = ["--drain", spool.to_str().unwrap(), "--linger", "20"];
+        let args = owned(&[&args[..], &["--durable-endpoint", durable]].concat());
+        let program = self.start("logpub", &args);
+        program.expect_end();
+        program
+    }
+
+    // ---- Readers.
 
     /// A reader of a durable subscription, into a file.
     pub(super) fn durable_reader_args(&self, name: &str) -> Vec<String> {
         let file = self.path(name);
-        let args = [
-            "--durable",
-            name,
-            "--durable-endpoint",
-            &self.durable,
-            "-t",
-            "fault",
-            "--no-console",
-            "--file",
-            file.to_str().unwrap(),
-            "--format",
-            "%(message)s",
-        ];
-        args.map(str::to_owned).to_vec()
+        let durable = self.from_readers.durable.as_str();
+        let args = ["--durable", name, "--durable-endpoint", durable];
+        owned(&[&args[..], &into_file(&file)].concat())
     }
 
     pub(super) fn durable_reader(&self, name: &str) -> Program {
-        Program::start("logsub", &strs(&self.durable_reader_args(name)))
+        self.start("logsub", &self.durable_reader_args(name))
     }
 
-    /// A PUB/SUB reader that counts, into a file.
-    pub(super) fn counting_reader(&self, name: &str) -> Program {
+    /// The arguments of a PUB/SUB reader that counts, into a file.
+    pub(super) fn counting_reader_args(&self, name: &str) -> Vec<String> {
         let file = self.path(name);
-        let args = [
-            "--connect",
-            &self.subscribers,
-            "-t",
-            "fault",
-            "-v",
-            "--stats",
-            "--no-console",
-            "--file",
-            file.to_str().unwrap(),
-            "--format",
-            "%(message)s",
-        ];
-        let reader = Program::start("logsub", &args);
+        let args = ["--connect", &self.from_readers.subscribers, "-v", "--stats"];
+        owned(&[&args[..], &into_file(&file)].concat())
+    }
+
+    pub(super) fn counting_reader(&self, name: &str) -> Program {
+        let reader = self.start("logsub", &self.counting_reader_args(name));
         reader.wait_for("connected to");
         reader
     }
 
-    /// Sends what killed publishers left in their spools.
-    pub(super) fn drain(&self) {
-        let spool = self.path("spool");
-        let spool = spool.to_str().unwrap();
-        let args = ["--drain", spool, "--durable-endpoint", &self.durable];
-        let args = [&args[..], &["--linger", "20"]].concat();
-        Program::start("logpub", &args).succeed();
-    }
+    // ---- What publishers noted.
 
-    /// All that the journal holds, read from its begin to its end.
-    pub(super) fn journal_lines(&self) -> String {
-        let args = ["--since", "begin", "--no-follow", "--quiet", "-o", "raw"];
-        let mut reader = command(path_of("logsub"));
-        let reader = reader
-            .args(args)
-            .args(["--durable-endpoint", &self.durable]);
-        output(reader)
-    }
-
-    pub(super) fn notes(&self) -> BTreeMap<String, Note> {
+    /// The names of all publishers so far, and what each of them noted.
+    pub(super) fn named_notes(&self) -> impl Iterator<Item = (String, Note)> {
         let note = |name: &String| Note::read(&self.path(&format!("{name}.note")));
-        let named = self.notes.iter().map(|name| (name.clone(), note(name)));
-        named.collect()
+        self.names
+            .iter()
+            .map(move |name| (name.clone(), note(name)))
     }
+}
 
-    pub(super) fn account(&self, lines: &str) -> Account {
-        Account::of(&self.notes(), lines.lines())
-    }
-
-    pub(super) fn account_of_file(&self, name: &str) -> Account {
-        self.account(&text_of(&self.path(name)))
-    }
-
-    /// Waits until a reader's file tells this of a publisher.
-    pub(super) fn wait_for_notice(&self, file: &str, name: &str, what: &str) {
-        let name = format!("-- {name} (");
-        let is_it = |line: &str| line.starts_with(&name) && line.contains(what);
-        let deadline = Instant::now() + PATIENCE;
-        while !text_of(&self.path(file)).lines().any(is_it) {
-            assert!(Instant::now() < deadline, "{file} never told: {name}{what}");
-            pause(Duration::from_millis(100));
-        }
-    }
-
-    /// Waits until a file holds all that is owed to it.
-    pub(super) fn wait_for_all(&self, name: &str) -> Account {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let account = self.account_of_file(name);
-            if account.missing == 0 || Instant::now() > deadline {
-                return account;
-            }
-            pause(Duration::from_millis(300));
-        }
-    }
+fn into_file(file: &Path) -> [&str; 7] {
+    let file = file.to_str().unwrap();
+    let format = "%(message)s";
+    [
+        "-t",
+        "fault",
+        "--no-console",
+        "--file",
+        file,
+        "--format",
+        format,
+    ]
 }
 
 /// A publisher that numbers what it says.
 pub(super) struct Issuer {
     pub(super) name: String,
-    program: Program,
+    pub(super) program: Program,
 }
 
 impl Issuer {
     pub(super) fn of(name: String, program: Program) -> Self {
         Self { name, program }
-    }
-
-    /// Ends them in order; all at once, for each waits for its acknowledgements.
-    pub(super) fn end_all(issuers: Vec<Self>) {
-        let mut issuers = issuers;
-        for issuer in &mut issuers {
-            issuer.program.close_input();
-        }
-        for issuer in issuers {
-            issuer.program.succeed();
-        }
     }
 
     pub(super) fn kill(self) {
@@ -252,12 +342,8 @@ pub(super) fn kill(program: Program) {
     drop(program.wait());
 }
 
-/// Time passes; that is part of the faults.
-pub(super) fn pause(time: Duration) {
-    let end = Instant::now() + time;
-    while let Some(left) = end.checked_duration_since(Instant::now()) {
-        std::thread::park_timeout(left);
-    }
+pub(super) fn owned(args: &[&str]) -> Vec<String> {
+    args.iter().map(|arg| (*arg).to_owned()).collect()
 }
 
 pub(super) fn strs(args: &[String]) -> Vec<&str> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::bus::{Bus, Issuer, kill, pause, strs};
-use super::kills::rows;
+use super::bus::{Bus, kill};
+use super::reckoning::{Row, all_there_once, rows};
 use super::{Chance, Plan};
 use crate::Program;
 
@@ -58,13 +58,13 @@ pub(super) fn full(plan: Plan) -> String {
     let begin = Instant::now();
     let is_told = |broker: &Program| broker.lines().len() > 1;
     while !is_told(&broker) && begin.elapsed() < Duration::from_secs(30) {
-        pause(Duration::from_millis(50));
+        bus.pause(Duration::from_millis(50));
     }
     let full_after = begin.elapsed();
-    pause(Duration::from_secs(plan.seconds.into()));
-    let then: u64 = bus.notes().values().map(|note| note.acknowledged).sum();
+    bus.pause(Duration::from_secs(plan.seconds.into()));
+    let then = bus.acknowledged();
     disk.remount("size=2g");
-    Issuer::end_all(issuers);
+    bus.end_all(issuers);
     let journal = bus.account(&bus.journal_lines());
     let lines = broker.stop();
     let said = lines[1..].join("\n    ");
@@ -73,8 +73,7 @@ pub(super) fn full(plan: Plan) -> String {
          the broker said:\n    {said}"
     );
     assert!(lines.len() > 1, "nobody said that it is full: {told}");
-    assert_eq!((journal.missing, journal.again), (0, 0), "{told}");
-    assert_eq!(journal.acknowledged, journal.issued, "{told}");
+    all_there_once(&journal, &told);
     told
 }
 
@@ -86,28 +85,29 @@ pub(super) fn read_only(plan: Plan) -> String {
     };
     let broker = bus.broker(&[]);
     let first = vec![bus.issuer(0, plan.rate, true)];
-    pause(Duration::from_secs(1));
-    Issuer::end_all(first);
+    bus.pause(Duration::from_secs(1));
+    bus.end_all(first);
     kill(broker);
     disk.remount("ro");
     let second = vec![bus.issuer(0, plan.rate, true)];
     let args = bus.broker_args(&[]);
-    let (status, lines) = Program::start("bus-broker", &strs(&args)).wait();
+    let refused = bus.start("bus-broker", &args);
+    refused.expect_end();
+    let (status, lines) = refused.wait();
     assert_eq!(status.code(), Some(1), "{lines:?}");
     let is_named = lines[0].contains(bus.journal.to_str().unwrap());
     assert!(is_named, "no word of the folder: {lines:?}");
-    pause(Duration::from_secs(plan.seconds.into()));
+    bus.pause(Duration::from_secs(plan.seconds.into()));
     disk.remount("rw");
     let broker = bus.broker(&[]);
-    Issuer::end_all(second);
+    bus.end_all(second);
     let journal = bus.account(&bus.journal_lines());
     broker.stop();
     let told = format!(
         "the broker said: {}\n  journal: {journal}",
         lines.join(" / ")
     );
-    assert_eq!((journal.missing, journal.again), (0, 0), "{told}");
-    assert_eq!(journal.acknowledged, journal.issued, "{told}");
+    all_there_once(&journal, &told);
     told
 }
 
@@ -116,10 +116,9 @@ pub(super) fn bit_flips(plan: Plan) -> String {
     let mut bus = Bus::new();
     let mut chance = Chance::new(plan.seed);
     let broker = bus.broker(&[]);
-    let issuers = (0..3).map(|slot| bus.issuer(slot, plan.rate / 3, true));
-    let issuers: Vec<Issuer> = issuers.collect();
-    pause(Duration::from_secs(plan.seconds.into()));
-    Issuer::end_all(issuers);
+    let issuers = bus.issuers(3, plan.rate, true);
+    bus.pause(Duration::from_secs(plan.seconds.into()));
+    bus.end_all(issuers);
     kill(broker);
     let mut files = Vec::new();
     collect(&bus.journal, &mut files);
@@ -143,19 +142,14 @@ pub(super) fn bit_flips(plan: Plan) -> String {
     let broker = bus.broker(&[]);
     let journal = bus.account(&bus.journal_lines());
     let said = broker.lines()[1..].join("\n    ");
-    let summary = {
-        let args = ["--since", "begin", "--no-follow", "--stats", "--no-console"];
-        let reader = Program::start(
-            "logsub",
-            &[&args[..], &["--durable-endpoint", &bus.durable]].concat(),
-        );
-        reader.succeed()
-    };
+    let summary = bus.journal_summary();
     broker.stop();
-    let [received, lost, _, _, _, _, earlier] =
-        rows(&summary).values().fold([0; 7], |sums, row| {
-            std::array::from_fn(|at| sums[at] + row[at])
-        });
+    let Row {
+        received,
+        lost,
+        earlier,
+        ..
+    } = Row::sum(rows(&summary).values());
     let told = format!(
         "flipped {}\n  journal: {journal}\n  the broker said:\n    {said}\n  a reader said:\n    {}",
         places.join(" "),

@@ -7,12 +7,15 @@
 mod chance;
 mod numbered;
 mod bus;
+mod reckoning;
 mod kills;
 mod stopped;
 mod disk;
+mod hosts;
 mod network;
 mod soak;
 
+use bus::Bus;
 pub use chance::Chance;
 pub use numbered::{Account, Issue, Note, issue};
 pub use soak::soak;
@@ -51,7 +54,12 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "kill-default",
         summary: "kill -9 of everybody but the one who counts, PUB/SUB",
-        run: kills::default_mode,
+        run: |plan| kills::default_mode(plan, Bus::new()),
+    },
+    Fault {
+        name: "kill-nng",
+        summary: "the same over NNG",
+        run: |plan| kills::default_mode(plan, Bus::new().over_nng()),
     },
     Fault {
         name: "stop",
@@ -77,6 +85,31 @@ pub const FAULTS: &[Fault] = &[
         name: "partition",
         summary: "three hosts, of which the publisher's and the reader's are cut off in turn",
         run: network::partition,
+    },
+    Fault {
+        name: "partition-default",
+        summary: "the same, PUB/SUB, with a reader who counts",
+        run: |plan| network::partition_default(plan, Bus::new()),
+    },
+    Fault {
+        name: "partition-nng",
+        summary: "the same over NNG",
+        run: |plan| network::partition_default(plan, Bus::new().over_nng()),
+    },
+    Fault {
+        name: "packets",
+        summary: "packets between three hosts are lost, late and out of order, durable",
+        run: network::bad,
+    },
+    Fault {
+        name: "packets-default",
+        summary: "the same, PUB/SUB, with a reader who counts",
+        run: |plan| network::bad_default(plan, Bus::new()),
+    },
+    Fault {
+        name: "packets-nng",
+        summary: "the same over NNG",
+        run: |plan| network::bad_default(plan, Bus::new().over_nng()),
     },
 ];
 

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use super::bus::{Bus, Issuer, pause};
+use super::bus::Bus;
 
 const SAMPLES: u32 = 60;
 /// Memory may grow so many KiB from the second third to the last: the journal's tables fill, and are
@@ -59,13 +59,13 @@ pub fn soak(time: Duration, rate: u32) -> String {
         let due = begin + time * turn / SAMPLES;
         let passing = [true, false]
             .map(|is_durable| bus.issuer(usize::from(is_durable) + 2, rate / PASSING, is_durable));
-        pause(due.saturating_duration_since(Instant::now()));
-        Issuer::end_all(passing.into());
+        bus.pause(due.saturating_duration_since(Instant::now()));
+        bus.end_all(passing.into());
         for (rows, (_, process)) in samples.iter_mut().zip(processes) {
             rows.push(Sample::of(process));
         }
     }
-    Issuer::end_all(issuers.into());
+    bus.end_all(issuers.into());
     let kept = bus.wait_for_all("kept");
     for program in readers {
         program.stop();

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::Plan;
-use super::bus::{Bus, Issuer, pause};
-use super::kills::rows;
+use super::bus::Bus;
+use super::reckoning::{Row, nothing_missing, rows};
 use crate::{command, path_of};
 
 /// A durable reader that is stopped loses nothing, nor one whose output stands still; a PUB/SUB reader
@@ -24,7 +24,7 @@ pub(super) fn readers(plan: Plan) -> String {
     let args = ["-o", "raw", "--durable", "pipe", "--count", "100000000"];
     let mut piped = command(path_of("logsub"))
         .args(args)
-        .args(["-t", "fault", "--durable-endpoint", &kept.durable])
+        .args(["-t", "fault", "--durable-endpoint", &kept.own.durable])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -37,10 +37,10 @@ pub(super) fn readers(plan: Plan) -> String {
         program.signal("-STOP");
     }
     let half = Duration::from_secs(plan.seconds.into()) / 2;
-    pause(half);
+    kept.pause(half);
     issuers.push(kept.issuer(1, rate, true));
     issuers.push(counted.issuer(1, rate, false));
-    pause(half);
+    kept.pause(half);
     for program in [&reader, &counter] {
         program.signal("-CONT");
     }
@@ -49,8 +49,8 @@ pub(super) fn readers(plan: Plan) -> String {
         counted.wait_for_notice("sink", name, "");
     }
     // Heartbeats come through again before the goodbyes do.
-    pause(Duration::from_secs(2));
-    Issuer::end_all(issuers);
+    kept.pause(Duration::from_secs(2));
+    kept.end_all(issuers);
     for name in &names {
         counted.wait_for_notice("sink", name, " ended");
     }
@@ -71,13 +71,14 @@ pub(super) fn readers(plan: Plan) -> String {
     drop(piped.wait());
     let pipe = kept.account(&String::from_utf8_lossy(&text));
     let default = counted.account_of_file("sink");
-    let mut sums = [0_u64; 7];
-    for row in rows(&lines).values() {
-        sums.iter_mut()
-            .zip(row)
-            .for_each(|(sum, more)| *sum += more);
-    }
-    let [received, lost, discarded, _, duplicate, _, earlier] = sums;
+    let Row {
+        received,
+        lost,
+        discarded,
+        duplicate,
+        earlier,
+        ..
+    } = Row::sum(rows(&lines).values());
     for broker in brokers {
         broker.stop();
     }
@@ -87,8 +88,8 @@ pub(super) fn readers(plan: Plan) -> String {
         default.issued
     );
     for account in [&sink, &pipe] {
-        assert_eq!((account.missing, account.again), (0, 0), "{told}");
-        assert_eq!(account.corrupt, Vec::<String>::new(), "{told}");
+        nothing_missing(account, &told);
+        assert_eq!(account.again, 0, "{told}");
     }
     assert_eq!(
         default.issued,
