@@ -60,7 +60,13 @@ impl Program {
 
     /// A program of the system.
     pub fn start_path(path: &str, args: &[&str]) -> Self {
-        Self::spawn(path, command(path).args(args))
+        Self::start_path_with(path, args, &[])
+    }
+
+    pub fn start_path_with(path: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command(path);
+        command.args(args).envs(environment.iter().copied());
+        Self::spawn(path, &mut command)
     }
 
     pub fn python(script: &str, args: &[&str]) -> Self {

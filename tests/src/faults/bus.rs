@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::Note;
 use crate::running::Vigil;
-use crate::{Program, free_port, free_port_base};
+use crate::{Program, free_port, free_port_base, path_of};
 
 /// Longer than a backlog takes on a slow machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
@@ -50,6 +50,8 @@ pub(super) struct Bus {
     pub(super) folder: tempfile::TempDir,
     /// What all programs find in their environment.
     pub(super) environment: Vec<(String, String)>,
+    /// What is put before the names of all programs: a command that runs others.
+    pub(super) begin_with: Vec<String>,
     lives: u32,
     names: Vec<String>,
     vigils: RefCell<Vec<Vigil>>,
@@ -72,6 +74,7 @@ impl Bus {
             journal: folder.path().join("journal"),
             folder,
             environment: Vec::new(),
+            begin_with: Vec::new(),
             lives: 0,
             names: Vec::new(),
             vigils: RefCell::default(),
@@ -119,7 +122,14 @@ impl Bus {
         let own = self.environment.iter();
         let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
         let all: Vec<(&str, &str)> = own.chain(environment.iter().copied()).collect();
-        let program = Program::start_with(program, &strs(args), &all);
+        let program = match self.begin_with.split_first() {
+            None => Program::start_with(program, &strs(args), &all),
+            Some((first, rest)) => {
+                let path = path_of(program);
+                let rest = [&strs(rest)[..], &[path.to_str().unwrap()], &strs(args)].concat();
+                Program::start_path_with(first, &rest, &all)
+            }
+        };
         self.watch(&program);
         program
     }

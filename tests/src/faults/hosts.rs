@@ -106,7 +106,7 @@ impl Hosts {
             "table inet faults {{\n\
              chain come {{ type filter hook input priority 0; numgen random mod 1000 < {lost} counter drop; }}\n\
              chain go {{ type filter hook output priority 0; \
-             numgen random mod 1000 < {late} counter meta priority set 1:2; }}\n}}\n"
+             numgen random mod 1000 < {late} counter meta priority set 1:2 ; }}\n}}\n"
         );
         is_queued && feed(&mut inside("nft -f -"), &rules)
     }

@@ -13,6 +13,8 @@ mod stopped;
 mod disk;
 mod hosts;
 mod network;
+mod relay;
+mod roads;
 mod soak;
 
 use bus::Bus;
@@ -110,6 +112,51 @@ pub const FAULTS: &[Fault] = &[
         name: "packets-nng",
         summary: "the same over NNG",
         run: |plan| network::bad_default(plan, Bus::new().over_nng()),
+    },
+    Fault {
+        name: "weather",
+        summary: "relays that are late, narrow, stand still, cut pieces and break, durable",
+        run: |plan| roads::weather(plan, Bus::new(), true),
+    },
+    Fault {
+        name: "weather-default",
+        summary: "the same, PUB/SUB, with a reader who counts",
+        run: |plan| roads::weather(plan, Bus::new(), false),
+    },
+    Fault {
+        name: "weather-nng",
+        summary: "the same over NNG",
+        run: |plan| roads::weather(plan, Bus::new().over_nng(), false),
+    },
+    Fault {
+        name: "moved",
+        summary: "a broker that is killed, and begins elsewhere behind a relay, durable",
+        run: |plan| roads::moved(plan, Bus::new(), true),
+    },
+    Fault {
+        name: "moved-default",
+        summary: "the same, PUB/SUB, with a reader who counts",
+        run: |plan| roads::moved(plan, Bus::new(), false),
+    },
+    Fault {
+        name: "moved-nng",
+        summary: "the same over NNG",
+        run: |plan| roads::moved(plan, Bus::new().over_nng(), false),
+    },
+    Fault {
+        name: "name",
+        summary: "a broker whose name means another address, durable",
+        run: |plan| roads::renamed(plan, Bus::new(), true),
+    },
+    Fault {
+        name: "name-default",
+        summary: "the same, PUB/SUB, with a reader who counts",
+        run: |plan| roads::renamed(plan, Bus::new(), false),
+    },
+    Fault {
+        name: "name-nng",
+        summary: "the same over NNG",
+        run: |plan| roads::renamed(plan, Bus::new().over_nng(), false),
     },
 ];
 
