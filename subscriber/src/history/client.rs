@@ -2,8 +2,9 @@
 //!
 //! It owns the socket: says hello at every connect, asks, hands on what comes, tells what is done
 //! and gives credit (`reading.rs`). It never waits for the decoding stage, because no more can come
-//! than there is credit for. A connection that breaks is dialled again for ever; a refusal is for
-//! good.
+//! than there is credit for. A connection that breaks is dialled again for ever, with another socket:
+//! the same one would first say what it still held, to a broker that was not greeted. A refusal is
+//! for good.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,9 +15,11 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use logbus_broker::Inbound;
 use logbus_schemas::wire::durable::{Command, Gone};
-use logbus_transport::{Caller, Error, Frame, Message, PeerEvent, PollSet, Sent, Waker, wait};
+use logbus_transport::{
+    Caller, Endpoint, Error, Frame, Message, PeerEvent, PollSet, Security, Sent, Waker, wait,
+};
 
-use super::connect::{History, command, hello};
+use super::connect::{History, command, dial, hello};
 use super::progress::Progress;
 use super::reading::{Limits, Reading, Step};
 use crate::format::visible;
@@ -102,6 +105,8 @@ pub(super) fn start(
     };
     let mut client = Client {
         from: format!("the journal at {}", history.endpoint).into(),
+        endpoint: history.endpoint,
+        security: history.security,
         caller: history.caller,
         reading: Reading::new(history.wanted.request, LIMITS),
         told: Some(told_in),
@@ -163,6 +168,8 @@ impl Running {
 
 /// What the thread works on.
 struct Client {
+    endpoint: Endpoint,
+    security: Option<Security>,
     caller: Caller,
     reading: Reading,
     /// Dropped when nothing more is to be taken in.
@@ -196,7 +203,7 @@ impl Client {
 
     fn serve(&mut self) -> Result<(), Error> {
         loop {
-            self.hear_connection();
+            self.hear_connection()?;
             let is_more = self.hear_broker()?;
             self.obey();
             let commands = self.reading.release(self.progress.least());
@@ -235,20 +242,31 @@ impl Client {
         is_noted && self.out.is_empty() || !self.is_greeted || Instant::now() >= deadline
     }
 
-    fn hear_connection(&mut self) {
+    fn hear_connection(&mut self) -> Result<(), Error> {
         for event in self.caller.peer_events() {
             match event {
                 PeerEvent::Connected => self.out.push_front(Message::single(hello().encode())),
-                PeerEvent::Disconnected | PeerEvent::Refused => {
-                    if self.is_greeted && self.told.is_some() {
-                        (self.say)(&format!("lost {}; dialling again", self.from));
-                    }
-                    self.is_greeted = false;
-                    self.reading.interrupt();
-                    self.out.clear();
+                PeerEvent::Disconnected => {
+                    self.lose_connection();
+                    let next = dial(&self.endpoint, self.security.clone())?;
+                    let before = std::mem::replace(&mut self.caller, next);
+                    // What it holds is asked for again; what it did since is nobody's business.
+                    let _unsent = before.close(Duration::ZERO);
+                    return Ok(());
                 }
+                PeerEvent::Refused => self.lose_connection(),
             }
         }
+        Ok(())
+    }
+
+    fn lose_connection(&mut self) {
+        if self.is_greeted && self.told.is_some() {
+            (self.say)(&format!("lost {}; dialling again", self.from));
+        }
+        self.is_greeted = false;
+        self.reading.interrupt();
+        self.out.clear();
     }
 
     /// Takes a bounded number of messages; says whether there may be more.

@@ -30,6 +30,7 @@ const PROBED_GREETING: Duration = Duration::from_secs(1);
 /// A durable endpoint that has greeted; see the head of this file.
 pub struct History {
     pub(super) endpoint: Endpoint,
+    pub(super) security: Option<Security>,
     pub(super) caller: Caller,
     pub(super) welcome: Welcome,
     pub(super) wanted: Wanted,
@@ -42,13 +43,8 @@ impl History {
     /// must.
     pub fn connect(wanted: Wanted, security: Option<Security>) -> anyhow::Result<Option<Self>> {
         let has_key = security.is_some();
-        let options = Options {
-            heartbeat: Some(Duration::from_secs(2)),
-            security,
-            ..Options::default()
-        };
         let endpoint = wanted.endpoint.clone();
-        let mut caller = Caller::open(&endpoint, &options)?;
+        let mut caller = dial(&endpoint, security.clone())?;
         let welcome = match greet(&mut caller, wanted.is_optional)? {
             Greeted::Welcome(welcome) => welcome,
             Greeted::Nobody | Greeted::Refused if wanted.is_optional => return Ok(None),
@@ -67,6 +63,7 @@ impl History {
         let waker = Waker::new()?;
         Ok(Some(Self {
             endpoint,
+            security,
             caller,
             welcome,
             wanted,
@@ -100,6 +97,16 @@ impl History {
     ) -> anyhow::Result<(Running, Receiver<Told>)> {
         client::start(self, say, refused)
     }
+}
+
+/// A socket for one connection: once that is broken, another one is dialled.
+pub(super) fn dial(endpoint: &Endpoint, security: Option<Security>) -> Result<Caller, Error> {
+    let options = Options {
+        heartbeat: Some(Duration::from_secs(2)),
+        security,
+        ..Options::default()
+    };
+    Caller::open(endpoint, &options)
 }
 
 /// Who answered.

@@ -88,6 +88,8 @@ pub(crate) struct State {
     pub(crate) noted: u64,
     /// Of the one shared subscription.
     pub(crate) done: BTreeSet<u64>,
+    /// What was said by somebody who had not said hello over that connection.
+    pub(crate) unasked: Vec<Command>,
     handed: BTreeMap<u64, Peer>,
     restarts: bool,
     stops: bool,
@@ -123,6 +125,7 @@ impl Board {
         let worker = Worker {
             endpoint: endpoint.clone(),
             switchboard: Some(switchboard),
+            greeted: BTreeSet::new(),
             readers: BTreeMap::new(),
             state: state.clone(),
         };
@@ -188,6 +191,7 @@ struct Reader {
 struct Worker {
     endpoint: Endpoint,
     switchboard: Option<Switchboard>,
+    greeted: BTreeSet<Peer>,
     readers: BTreeMap<Peer, Reader>,
     state: Arc<Mutex<State>>,
 }
@@ -225,6 +229,7 @@ impl Worker {
         if let Some(switchboard) = self.switchboard.take() {
             let _flushed = switchboard.close(Duration::ZERO);
         }
+        self.greeted.clear();
         self.readers.clear();
         state.handed.clear();
         let options = Options::default();
@@ -239,6 +244,7 @@ impl Worker {
     fn hear(&mut self, peer: &Peer, command: Command, state: &mut State) {
         match command {
             Command::Hello(_) => {
+                self.greeted.insert(peer.clone());
                 self.say(
                     peer,
                     &Command::Welcome(Welcome {
@@ -247,6 +253,15 @@ impl Worker {
                         ..Welcome::default()
                     }),
                 );
+            }
+            stray if !self.greeted.contains(peer) => {
+                state.unasked.push(stray);
+                let refused = Refused {
+                    code: "form".into(),
+                    reason: "say hello first".into(),
+                    ..Refused::default()
+                };
+                self.say(peer, &Command::Refused(refused));
             }
             Command::Read(read) if state.refuses.is_some() => {
                 let refused = Refused {

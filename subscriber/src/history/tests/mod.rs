@@ -166,6 +166,21 @@ fn after_a_broken_connection_it_goes_on_at_the_next_entry() {
 }
 
 #[test]
+fn what_was_said_too_late_for_a_connection_is_not_said_over_the_next_one() {
+    // Every entry is done at once, so that there is nearly always something on its way to the broker.
+    let board = Board::new((0..30_000).map(|at| message("a", at, &["x"])));
+    let mut reader = Reader::new(&board, named(false));
+    let mut offsets = Vec::new();
+    for _ in 0..60 {
+        offsets.extend(reader.offsets(500));
+        board.restart();
+    }
+    assert_eq!(board.look(|state| state.unasked.len()), 0);
+    assert!(reader.refused.try_recv().is_err());
+    assert_eq!(offsets, (0..30_000).collect::<Vec<u64>>());
+}
+
+#[test]
 fn entries_that_are_gone_are_told_with_their_count() {
     let board = Board::new((0..10).map(|at| message("a", at, &["x", "y"])));
     board.change(|state| state.first = 6);
