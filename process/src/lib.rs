@@ -1,6 +1,6 @@
 //! What a program must know of the process it lives in: whether it was forked, its host's name, the
-//! time, how to keep an application's signals out of a thread of ours, and how to say that a process
-//! lives ([`lock`]).
+//! time, how to keep an application's signals out of a thread of ours, how to say that a process
+//! lives ([`lock`]), and where a test may have it die ([`crash_point`]).
 //!
 //! After `fork` only the calling thread goes on, so in the child the sender's thread is gone and
 //! any lock may be held for ever. A handler registered with `pthread_atfork` counts the
@@ -14,7 +14,10 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+mod crash;
 pub mod lock;
+
+pub use crash::crash_point;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 

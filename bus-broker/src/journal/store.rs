@@ -184,6 +184,7 @@ impl Store {
 
     /// Says that a step begins, or is over.
     pub(crate) fn watch(&self, step: &'static str) -> Result<(), JournalError> {
+        logbus_process::crash_point("journal", step);
         match &self.watch {
             Some(watch) => Ok(watch(step)?),
             None => Ok(()),

@@ -86,11 +86,14 @@ impl Held {
         fs::create_dir_all(dir)?;
         let (path, unnamed) = (dir.join(name.to_string()), dir.join(format!(".{name}")));
         fs::create_dir(&unnamed)?;
+        process::crash_point("spool", "folder");
         let lock = File::create(unnamed.join(LOCK))?;
         own::enter(name.id);
         // A file that nobody else knows is not locked by anybody; an error is one of the file system.
         process::lock::lock_for_process(&lock)?;
+        process::crash_point("spool", "folder");
         fs::rename(&unnamed, &path)?;
+        process::crash_point("spool", "folder");
         Ok(Self {
             path,
             id: name.id,
@@ -122,9 +125,11 @@ impl Held {
             // The lock goes last: whoever takes it now finds that it is gone.
             if entry.file_name() != LOCK {
                 fs::remove_file(entry.path())?;
+                process::crash_point("spool", "remove");
             }
         }
         fs::remove_file(self.path.join(LOCK))?;
+        process::crash_point("spool", "remove");
         fs::remove_dir(&self.path)
     }
 

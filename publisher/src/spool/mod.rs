@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use logbus_process::crash_point;
 use logbus_schemas::Topic;
 use logbus_schemas::wire::Header;
 
@@ -111,6 +112,7 @@ impl Spool {
         };
         let mut spool = Self::of(held, u64::MAX, fsync);
         spool.survey()?;
+        crash_point("spool", "adopt");
         Ok(Some(spool))
     }
 
@@ -235,6 +237,7 @@ impl Spool {
         }
         let messages = std::mem::take(&mut self.pending_messages);
         let pending = std::mem::take(&mut self.pending);
+        crash_point("spool", "write");
         if let Err(error) = writer.write_all(&pending) {
             // A part of it may be there: what follows goes to another segment.
             drop(writer.set_len(segment.bytes));
@@ -246,6 +249,7 @@ impl Spool {
         segment.bytes += pending.len() as u64;
         self.bytes += pending.len() as u64;
         self.unsynced_since.get_or_insert_with(Instant::now);
+        crash_point("spool", "write");
         Ok(())
     }
 
@@ -265,6 +269,7 @@ impl Spool {
 
     fn sync(&mut self) -> io::Result<()> {
         self.unsynced_since = None;
+        crash_point("spool", "sync");
         match &self.writer {
             Some(writer) if self.fsync != Fsync::Never => writer.sync_data(),
             _ => Ok(()),
@@ -279,6 +284,7 @@ impl Spool {
             .append(true)
             .create_new(true)
             .open(self.held.segment(number))?;
+        crash_point("spool", "segment");
         if self.fsync != Fsync::Never {
             sync_folder(&self.held.path)?;
         }
@@ -334,6 +340,7 @@ impl Spool {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
+            crash_point("spool", "trim");
             self.bytes -= bytes;
             self.segments.pop_front();
             if self.cursor.0 <= number {

@@ -168,7 +168,7 @@ pub(super) fn bit_flips(plan: Plan) -> String {
 }
 
 /// The files below a folder that hold something, and their lengths, in the order of their names.
-fn collect(folder: &Path, files: &mut Vec<(PathBuf, u64)>) {
+pub(super) fn collect(folder: &Path, files: &mut Vec<(PathBuf, u64)>) {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -183,7 +183,7 @@ fn collect(folder: &Path, files: &mut Vec<(PathBuf, u64)>) {
 }
 
 /// Flips a bit of a byte that is not zero; whether it was such a one.
-fn flip(path: &Path, at: u64, bit: u64) -> bool {
+pub(super) fn flip(path: &Path, at: u64, bit: u64) -> bool {
     let mut options = std::fs::OpenOptions::new();
     let file = options.read(true).write(true).open(path).unwrap();
     let mut byte = [0];

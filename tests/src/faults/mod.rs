@@ -11,10 +11,16 @@ mod reckoning;
 mod kills;
 mod stopped;
 mod disk;
+mod spools;
+mod shim;
+mod errors;
+mod crashes;
 mod hosts;
 mod network;
 mod relay;
 mod roads;
+mod sinks;
+mod clock;
 mod soak;
 
 use bus::Bus;
@@ -157,6 +163,46 @@ pub const FAULTS: &[Fault] = &[
         name: "name-nng",
         summary: "the same over NNG",
         run: |plan| roads::renamed(plan, Bus::new().over_nng(), false),
+    },
+    Fault {
+        name: "spool-damage",
+        summary: "bits of spools are flipped and ends cut while nobody has them",
+        run: spools::damage,
+    },
+    Fault {
+        name: "crash",
+        summary: "brokers and publishers die at each step of their writing",
+        run: crashes::steps,
+    },
+    Fault {
+        name: "torn",
+        summary: "brokers and publishers die with half of a write done",
+        run: crashes::torn,
+    },
+    Fault {
+        name: "eio-journal",
+        summary: "the journal's disk gives errors",
+        run: errors::journal,
+    },
+    Fault {
+        name: "eio-spool",
+        summary: "the spools' disk gives errors",
+        run: errors::spool,
+    },
+    Fault {
+        name: "clock",
+        summary: "the clock is set back an hour and forward again",
+        run: clock::set_back,
+    },
+    Fault {
+        name: "slow-seq",
+        summary: "a Seq server that is slow, and hard to reach",
+        run: sinks::slow_seq,
+    },
+    Fault {
+        name: "steady",
+        summary: "threads and open files at a steady rate; soak is its long form",
+        run: soak::steady,
     },
 ];
 

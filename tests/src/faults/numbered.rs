@@ -134,6 +134,8 @@ pub struct Account {
     pub delivered: u64,
     /// Records that are owed and did not.
     pub missing: u64,
+    /// Those of them behind which another one of the same publisher did.
+    pub missing_inside: u64,
     /// Arrivals of what had arrived before.
     pub again: u64,
     /// Lines that nobody wrote like that, the first some of them.
@@ -177,6 +179,9 @@ impl Account {
             account.owed += owed as u64;
             account.delivered += delivered;
             account.missing += seen.iter().take(owed).filter(|is| !**is).count() as u64;
+            let last = seen.iter().rposition(|is| *is).unwrap_or(0);
+            let inside = seen[..last].iter().filter(|is| !**is).count();
+            account.missing_inside += inside as u64;
             account.of.insert(name.clone(), delivered);
         }
         account

@@ -1,0 +1,166 @@
+//! Programs that die in the midst of writing: at each step of the journal's and the spool's (points that
+//! debug builds have), and with half of what one call was to write.
+
+use std::time::{Duration, Instant};
+
+use super::bus::{Bus, Issuer, kill};
+use super::reckoning::nothing_missing;
+use super::shim::{Shim, borrowed};
+use super::{Chance, Plan, shim};
+use crate::Program;
+
+/// The steps of a broker that writes, and of one that opens what another one left.
+const JOURNAL: [&str; 5] = [
+    "journal.append",
+    "journal.sync",
+    "journal.ack",
+    "journal.note",
+    "journal.id",
+];
+/// The steps of a publisher that spools, and of one that finds another one's spool.
+const SPOOL: [&str; 7] = [
+    "spool.folder",
+    "spool.segment",
+    "spool.write",
+    "spool.sync",
+    "spool.trim",
+    "spool.adopt",
+    "spool.remove",
+];
+/// How long a step may keep people waiting.
+const UNREACHED: Duration = Duration::from_secs(4);
+/// Where it is not said otherwise, a process dies at one of its first so many times at a step.
+const TIMES: u64 = 40;
+const PUBLISHERS: usize = 2;
+
+/// Every step in turn, as often as there are kills for; whatever dies is started again.
+pub(super) fn steps(plan: Plan) -> String {
+    let mut bus = Bus::new();
+    let mut chance = Chance::new(plan.seed);
+    let mut broker = start(&bus, None);
+    let reader = bus.durable_reader("sink");
+    let mut issuers = bus.issuers(PUBLISHERS, plan.rate, true);
+    let (mut reached, mut unreached) = (0, Vec::new());
+    let steps = JOURNAL.iter().chain(&SPOOL).cycle();
+    for step in steps.take(plan.kills.max(12) as usize) {
+        // Steps at which one is but once or twice are met at once.
+        let is_rare = ["id", "folder", "adopt", "remove", "segment", "trim"]
+            .iter()
+            .any(|rare| step.ends_with(rare));
+        let times = 1 + chance.below(if is_rare { 2 } else { TIMES });
+        let at = format!("{step}:{times}");
+        let is_reached = if step.starts_with("journal") {
+            kill(broker);
+            broker = start(&bus, Some(&at));
+            let is_reached = dies(&bus, &broker);
+            broker = start(&bus, None);
+            is_reached
+        } else {
+            let slot = chance.below(PUBLISHERS as u64) as usize;
+            let victim = issuers.swap_remove(slot);
+            // Its life in this slot is known by its name, as `w0-3`.
+            let slot: usize = victim.name[1..2].parse().unwrap();
+            victim.kill();
+            let is_reached = publisher_dies(&mut bus, slot, plan.rate, &at);
+            issuers.push(bus.issuer(slot, plan.rate / 2, true));
+            is_reached
+        };
+        reached += u32::from(is_reached);
+        if !is_reached {
+            unreached.push(at);
+        }
+    }
+    bus.end_all(issuers);
+    bus.drain();
+    let told = format!("died at {reached} steps; not reached: {unreached:?}");
+    settle(&bus, broker, reader, &told)
+}
+
+/// Of one call that writes, only half of the bytes are there when the process dies.
+pub(super) fn torn(plan: Plan) -> String {
+    let mut bus = Bus::new();
+    let mut chance = Chance::new(plan.seed);
+    let Some(shim) = Shim::build(bus.folder.path()) else {
+        return shim::LEFT_OUT.to_owned();
+    };
+    let mut broker = start(&bus, None);
+    let reader = bus.durable_reader("sink");
+    let mut issuers = bus.issuers(PUBLISHERS, plan.rate, true);
+    let mut torn = [0, 0];
+    for turn in 0..plan.kills {
+        let is_broker = turn % 2 == 0;
+        let (control, variables) = shim.arm(if is_broker { "journal" } else { "spool" });
+        control.tear_after(1 + chance.below(60));
+        let variables = borrowed(&variables);
+        let is_torn = if is_broker {
+            kill(broker);
+            let args = bus.broker_args(&["--fsync", "always"]);
+            let doomed = bus.start_with("bus-broker", &args, &variables);
+            let is_torn = dies(&bus, &doomed);
+            broker = start(&bus, None);
+            is_torn
+        } else {
+            let slot = chance.below(PUBLISHERS as u64) as usize;
+            let victim = issuers.swap_remove(slot);
+            let slot: usize = victim.name[1..2].parse().unwrap();
+            victim.kill();
+            let doomed = bus.issuer_with(slot, plan.rate / 2, true, &variables);
+            let is_torn = dies(&bus, &doomed.program);
+            issuers.push(bus.issuer(slot, plan.rate / 2, true));
+            is_torn
+        };
+        torn[usize::from(!is_broker)] += u32::from(is_torn);
+    }
+    bus.end_all(issuers);
+    bus.drain();
+    let [journal, spool] = torn;
+    let told = format!("{journal} torn writes of journals, {spool} of spools");
+    settle(&bus, broker, reader, &told)
+}
+
+fn start(bus: &Bus, at: Option<&str>) -> Program {
+    let at = at.map(|at| ("LOGBUS_CRASH_AT", at));
+    let args = bus.broker_args(&["--fsync", "always"]);
+    let broker = bus.start_with("bus-broker", &args, at.as_slice());
+    match at {
+        // It may die before it has said anything.
+        Some(_) => broker.expect_end(),
+        None => drop(broker.wait_for("durable ones to")),
+    }
+    broker
+}
+
+/// Waits a while until a process has died by itself.
+fn dies(bus: &Bus, program: &Program) -> bool {
+    program.expect_end();
+    let deadline = Instant::now() + UNREACHED;
+    while !program.is_over() && Instant::now() < deadline {
+        bus.pause(Duration::from_millis(5));
+    }
+    program.is_over()
+}
+
+/// A publisher that dies at a step; one that removes its spool is asked to end before.
+fn publisher_dies(bus: &mut Bus, slot: usize, rate: u32, at: &str) -> bool {
+    let variables = [("LOGBUS_CRASH_AT", at)];
+    let mut doomed: Issuer = bus.issuer_with(slot, rate / 2, true, &variables);
+    if at.starts_with("spool.remove") {
+        doomed.program.expect_end();
+        bus.pause(Duration::from_millis(200));
+        doomed.program.close_input();
+    }
+    dies(bus, &doomed.program) && !doomed.program.wait().0.success()
+}
+
+fn settle(bus: &Bus, broker: Program, reader: Program, told: &str) -> String {
+    let journal = bus.account(&bus.journal_lines());
+    let sink = bus.wait_for_all("sink");
+    reader.stop();
+    broker.stop();
+    let told = format!("{told}\n  journal: {journal}\n  file:    {sink}");
+    nothing_missing(&journal, &told);
+    nothing_missing(&sink, &told);
+    // The reader was left alone, and knows what a broker hands out again.
+    assert_eq!((journal.again, sink.again), (0, 0), "{told}");
+    told
+}
