@@ -217,13 +217,19 @@ impl Spool {
         Ok(number)
     }
 
-    /// Writes what was appended, and syncs it where that is to be done at once. When the writing
-    /// fails, none of it is in the spool.
+    /// Writes what was appended, and syncs it where that is to be done at once. When either fails,
+    /// none of it is in the spool.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
+        let begin = self.segments.back().map_or(0, |segment| segment.bytes);
+        let messages = self.pending_messages;
         self.write()?;
-        match (self.fsync, self.unsynced_since) {
-            (Fsync::Always, Some(_)) => self.sync(),
-            _ => Ok(()),
+        let is_due = self.fsync == Fsync::Always && self.unsynced_since.is_some();
+        match if is_due { self.sync() } else { Ok(()) } {
+            Err(error) => {
+                self.take_back(begin, messages);
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
     }
 
@@ -239,11 +245,8 @@ impl Spool {
         let pending = std::mem::take(&mut self.pending);
         crash_point("spool", "write");
         if let Err(error) = writer.write_all(&pending) {
-            // A part of it may be there: what follows goes to another segment.
-            drop(writer.set_len(segment.bytes));
-            self.writer = None;
-            segment.undone -= messages.0;
-            self.unread -= messages.1;
+            let begin = segment.bytes;
+            self.take_back(begin, messages);
             return Err(error);
         }
         segment.bytes += pending.len() as u64;
@@ -251,6 +254,21 @@ impl Spool {
         self.unsynced_since.get_or_insert_with(Instant::now);
         crash_point("spool", "write");
         Ok(())
+    }
+
+    /// Has what stands behind `begin` in the last segment out of the spool. All or a part of it may
+    /// be there, and stay when the disk does not shorten the file either: what follows goes to
+    /// another segment.
+    fn take_back(&mut self, begin: u64, messages: (u64, u64)) {
+        if let Some(writer) = self.writer.take() {
+            drop(writer.set_len(begin));
+        }
+        if let Some(segment) = self.segments.back_mut() {
+            self.bytes -= segment.bytes - begin;
+            segment.bytes = begin;
+            segment.undone -= messages.0;
+        }
+        self.unread -= messages.1;
     }
 
     /// When it must be synced next.

@@ -147,6 +147,32 @@ fn a_spool_that_is_done_is_removed_with_its_folder() {
 }
 
 #[test]
+fn what_cannot_be_synced_at_once_is_not_in_the_spool() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = Name::new("test", 8);
+    let mut spool = Spool::create(dir.path(), &name, 1 << 20, Fsync::Always).unwrap();
+    append(&mut spool, "a", 0, true);
+    spool.commit().unwrap();
+    let bytes = spool.bytes;
+    // A device that takes everything, and cannot be synced (fsync(2), EINVAL).
+    let device = File::options().append(true).open("/dev/null").unwrap();
+    let written = spool.writer.replace(device);
+    append(&mut spool, "a", 1, true);
+    append(&mut spool, "a", 2, false);
+    assert!(spool.commit().is_err());
+    drop(written);
+    // The caller has them still, and puts them in again.
+    assert_eq!((spool.bytes, spool.unread()), (bytes, 0));
+    assert_eq!(read(&mut spool), Vec::<String>::new());
+    append(&mut spool, "a", 1, true);
+    append(&mut spool, "a", 2, false);
+    spool.commit().unwrap();
+    assert_eq!(read(&mut spool), ["a 2"]);
+    die(spool);
+    assert_eq!(read(&mut adopt(dir.path())), ["a 0", "a 1", "a 2"]);
+}
+
+#[test]
 fn what_cannot_be_written_is_not_in_the_spool() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = create(dir.path(), 26, 1 << 20);
