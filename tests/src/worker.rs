@@ -4,8 +4,8 @@
 //! queue, prints `flooded`, publishes each line of its standard input under each of them, and ends
 //! when that ends. `test-worker ENDPOINT fork`
 //! publishes, forks, and publishes in both processes. `test-worker ENDPOINT issue NAME RATE NOTE SPOOL`
-//! publishes numbered records until its standard input ends, durably when SPOOL is not empty. The last
-//! line is `published N`.
+//! publishes numbered records until its standard input ends, durably when SPOOL is not empty;
+//! `WORKER_FSYNC=always` has the spool synced at once. The last line is `published N`.
 #![allow(unsafe_code, reason = "fork and _exit are what is tested here")]
 #![allow(clippy::print_stdout, reason = "the tests read it")]
 
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use logbus_publisher::{Config, Overflow, Publisher, stamped};
+use logbus_publisher::{Config, Fsync, Overflow, Publisher, stamped};
 use logbus_tests::faults::{self, Issue};
 
 const LINGER: Duration = Duration::from_secs(60);
@@ -40,6 +40,10 @@ fn main() -> anyhow::Result<()> {
             rate: rate.parse()?,
             note: Path::new(note),
             spool: (!spool.is_empty()).then(|| PathBuf::from(spool)),
+            fsync: match std::env::var("WORKER_FSYNC").as_deref() {
+                Ok("always") => Fsync::Always,
+                _ => Fsync::default(),
+            },
         }),
         _ => bail!("unknown job {job}"),
     }

@@ -169,10 +169,20 @@ impl Bus {
 
     /// Waits for an end, which is a success.
     pub(super) fn succeed(&self, mut program: Program) -> Vec<String> {
+        self.wait_for_end(&mut program);
+        program.succeed()
+    }
+
+    /// Waits for an end of any kind; what was said until then.
+    pub(super) fn wait(&self, mut program: Program) -> Vec<String> {
+        self.wait_for_end(&mut program);
+        program.wait().1
+    }
+
+    fn wait_for_end(&self, program: &mut Program) {
         program.close_input();
         program.expect_end();
         self.until(|| program.is_over());
-        program.succeed()
     }
 
     // ---- The broker.

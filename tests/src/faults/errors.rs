@@ -60,7 +60,7 @@ pub(super) fn journal(plan: Plan) -> String {
 }
 
 /// A publisher whose spool gives errors says so, keeps records in memory, and loses and repeats none.
-pub(super) fn spool(plan: Plan) -> String {
+pub(super) fn spool(plan: Plan, fsync: &str) -> String {
     let mut bus = Bus::new();
     let Some(shim) = Shim::build(bus.folder.path()) else {
         return LEFT_OUT.to_owned();
@@ -70,7 +70,9 @@ pub(super) fn spool(plan: Plan) -> String {
     let issuers: Vec<_> = (0..PUBLISHERS)
         .map(|slot| {
             let rate = plan.rate / PUBLISHERS as u32;
-            bus.issuer_with(slot, rate, true, &borrowed(&variables))
+            let variables = borrowed(&variables);
+            let fsync = [("WORKER_FSYNC", fsync)];
+            bus.issuer_with(slot, rate, true, &[&variables[..], &fsync].concat())
         })
         .collect();
     let each = Duration::from_secs(plan.seconds.into()) / 6;

@@ -187,7 +187,12 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "eio-spool",
         summary: "the spools' disk gives errors",
-        run: errors::spool,
+        run: |plan| errors::spool(plan, "interval"),
+    },
+    Fault {
+        name: "eio-spool-sync",
+        summary: "the same, with spools that are synced at once",
+        run: |plan| errors::spool(plan, "always"),
     },
     Fault {
         name: "clock",

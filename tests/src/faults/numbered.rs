@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use logbus_publisher::{Config, Delivery, DurableConfig, Overflow, Publisher, stamped};
+use logbus_publisher::{Config, Delivery, DurableConfig, Fsync, Overflow, Publisher, stamped};
 
 use super::Chance;
 
@@ -30,6 +30,8 @@ pub struct Issue<'a> {
     pub note: &'a Path,
     /// Durable delivery with this spool, else PUB/SUB.
     pub spool: Option<PathBuf>,
+    /// When that is synced.
+    pub fsync: Fsync,
 }
 
 /// How far a publisher was when it noted it. Numbers are taken over and acknowledged in order.
@@ -76,6 +78,7 @@ pub fn issue(what: &Issue<'_>, is_over: impl Fn() -> bool) -> anyhow::Result<Not
         config.delivery = Delivery::Durable(DurableConfig {
             endpoint: Some(what.endpoint.parse()?),
             spool: Some(spool.clone()),
+            fsync: what.fsync,
             ..DurableConfig::default()
         });
     }

@@ -63,7 +63,7 @@ impl Row {
     }
 }
 
-/// The table of `--stats`, by the senders' names.
+/// The table of `--stats`, by the senders' names; those of one name together.
 pub(super) fn rows(lines: &[String]) -> BTreeMap<String, Row> {
     let row = |line: &String| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -79,7 +79,12 @@ pub(super) fn rows(lines: &[String]) -> BTreeMap<String, Row> {
             .starts_with('w')
             .then(|| (words[0].to_owned(), Row::of(numbers)))
     };
-    lines.iter().filter_map(row).collect()
+    let mut rows = BTreeMap::new();
+    for (name, row) in lines.iter().filter_map(row) {
+        let known: &mut Row = rows.entry(name).or_default();
+        *known = Row::sum([&*known, &row]);
+    }
+    rows
 }
 
 impl Bus {

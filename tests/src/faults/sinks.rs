@@ -15,9 +15,9 @@ const SLOW: Weather = Weather {
     jitter: Duration::from_millis(200),
     bytes_per_second: Some(100_000),
     piece: Some(1_500),
-    stall_every: Some(200_000),
+    stall_every: Some(100_000),
     stall: Duration::from_secs(1),
-    reset_every: Some(500_000),
+    reset_every: Some(150_000),
 };
 
 /// A durable reader with Seq behind it, which takes far less than is said, and answers late or not at all:
