@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::bus::{Bus, Issuer, kill};
+use super::bus::{Bus, Issuer, PATIENCE, kill};
 use super::reckoning::nothing_missing;
 use super::shim::{Shim, borrowed};
 use super::{Chance, Plan, shim};
@@ -26,8 +26,10 @@ const SPOOL: [&str; 7] = [
     "spool.adopt",
     "spool.remove",
 ];
-/// How long a step may keep people waiting.
-const UNREACHED: Duration = Duration::from_secs(4);
+/// Steps at which one is but once or twice in a life, or in none.
+const RARE: [&str; 5] = ["folder", "segment", "trim", "adopt", "remove"];
+/// How long such a step is waited for.
+const UNREACHED: Duration = Duration::from_secs(2);
 /// Where it is not said otherwise, a process dies at one of its first so many times at a step.
 const TIMES: u64 = 40;
 const PUBLISHERS: usize = 2;
@@ -39,18 +41,15 @@ pub(super) fn steps(plan: Plan) -> String {
     let mut broker = start(&bus, None);
     let reader = bus.durable_reader("sink");
     let mut issuers = bus.issuers(PUBLISHERS, plan.rate, true);
-    let (mut reached, mut unreached) = (0, Vec::new());
+    let (mut reached, mut unreached) = (0_u32, Vec::new());
     let steps = JOURNAL.iter().chain(&SPOOL).cycle();
     for step in steps.take(plan.kills.max(12) as usize) {
-        // Steps at which one is but once or twice are met at once.
-        let is_rare = ["folder", "adopt", "remove", "segment", "trim"]
-            .iter()
-            .any(|rare| step.ends_with(rare));
+        let is_rare = RARE.iter().any(|rare| step.ends_with(rare));
         let times = 1 + chance.below(if is_rare { 2 } else { TIMES });
         let at = format!("{step}:{times}");
         let is_reached = if step.starts_with("journal") {
             kill(broker);
-            let is_reached = dies(&bus, start(&bus, Some(&at)));
+            let is_reached = dies(&bus, start(&bus, Some(&at)), PATIENCE);
             broker = start(&bus, None);
             is_reached
         } else {
@@ -59,10 +58,11 @@ pub(super) fn steps(plan: Plan) -> String {
             // Its life in this slot is known by its name, as `w0-3`.
             let slot: usize = victim.name[1..2].parse().unwrap();
             victim.kill();
-            let is_reached = publisher_dies(&mut bus, slot, plan.rate, &at);
+            let is_reached = publisher_dies(&mut bus, slot, plan.rate, &at, is_rare);
             issuers.push(bus.issuer(slot, plan.rate / 2, true));
             is_reached
         };
+        assert!(is_reached || is_rare, "nobody came to {at}");
         reached += u32::from(is_reached);
         if !is_reached {
             unreached.push(at);
@@ -84,7 +84,7 @@ pub(super) fn torn(plan: Plan) -> String {
     let mut broker = start(&bus, None);
     let reader = bus.durable_reader("sink");
     let mut issuers = bus.issuers(PUBLISHERS, plan.rate, true);
-    let mut torn = [0, 0];
+    let mut torn = [0_u32; 2];
     for turn in 0..plan.kills {
         let is_broker = turn % 2 == 0;
         let (control, variables) = shim.arm(if is_broker { "journal" } else { "spool" });
@@ -94,7 +94,7 @@ pub(super) fn torn(plan: Plan) -> String {
             kill(broker);
             let args = bus.broker_args(&["--fsync", "always"]);
             let doomed = bus.start_with("bus-broker", &args, &variables);
-            let is_torn = dies(&bus, doomed);
+            let is_torn = dies(&bus, doomed, PATIENCE);
             broker = start(&bus, None);
             is_torn
         } else {
@@ -103,11 +103,12 @@ pub(super) fn torn(plan: Plan) -> String {
             let slot: usize = victim.name[1..2].parse().unwrap();
             victim.kill();
             let doomed = bus.issuer_with(slot, plan.rate / 2, true, &variables);
-            let is_torn = dies(&bus, doomed.program);
+            let is_torn = dies(&bus, doomed.program, PATIENCE);
             issuers.push(bus.issuer(slot, plan.rate / 2, true));
             is_torn
         };
-        torn[usize::from(!is_broker)] += u32::from(is_torn);
+        assert!(is_torn, "nobody wrote so often");
+        torn[usize::from(!is_broker)] += 1;
     }
     bus.end_all(issuers);
     bus.drain();
@@ -129,9 +130,9 @@ fn start(bus: &Bus, at: Option<&str>) -> Program {
 }
 
 /// Waits a while for a process to die by itself; one that does not is killed. Whether it did.
-fn dies(bus: &Bus, program: Program) -> bool {
+fn dies(bus: &Bus, program: Program, patience: Duration) -> bool {
     program.expect_end();
-    let deadline = Instant::now() + UNREACHED;
+    let deadline = Instant::now() + patience;
     while !program.is_over() && Instant::now() < deadline {
         bus.pause(Duration::from_millis(5));
     }
@@ -141,7 +142,7 @@ fn dies(bus: &Bus, program: Program) -> bool {
 }
 
 /// A publisher that dies at a step; one that removes its spool is asked to end before.
-fn publisher_dies(bus: &mut Bus, slot: usize, rate: u32, at: &str) -> bool {
+fn publisher_dies(bus: &mut Bus, slot: usize, rate: u32, at: &str, is_rare: bool) -> bool {
     let variables = [("LOGBUS_CRASH_AT", at)];
     let doomed: Issuer = bus.issuer_with(slot, rate / 2, true, &variables);
     if at.starts_with("spool.remove") {
@@ -151,7 +152,8 @@ fn publisher_dies(bus: &mut Bus, slot: usize, rate: u32, at: &str) -> bool {
         let lines = bus.wait(doomed.program);
         return !lines.iter().any(|line| line.starts_with("published"));
     }
-    dies(bus, doomed.program)
+    let patience = if is_rare { UNREACHED } else { PATIENCE };
+    dies(bus, doomed.program, patience)
 }
 
 fn settle(bus: &Bus, broker: Program, reader: Program, told: &str) -> String {

@@ -140,6 +140,18 @@ impl Bus {
         last.into_inner()
     }
 
+    /// Waits until more comes from each of these than came before: whoever ends then is heard.
+    fn wait_until_all_are_heard(&self, file: &str, names: &[String]) {
+        let before = self.account_of_file(file).of;
+        let unheard = || {
+            let now = self.account_of_file(file).of;
+            let is_unheard = |name: &&String| now[*name] <= before[*name];
+            names.iter().find(is_unheard).cloned()
+        };
+        let are_heard = self.until(|| unheard().is_none());
+        assert!(are_heard, "{file} hears no more of {:?}", unheard());
+    }
+
     /// Ends the last publishers of a PUB/SUB bus so that whoever counts hears it, and then him: his
     /// account of each publisher is exact. `killed` ones are known to be gone, all but their tails.
     pub(super) fn reckon(
@@ -149,11 +161,8 @@ impl Bus {
         issuers: Vec<super::bus::Issuer>,
         killed: &[String],
     ) -> Reckoning {
-        // Whoever ends now is heard by the one who counts.
         let names: Vec<String> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
-        for name in &names {
-            self.wait_for_notice(file, name, "");
-        }
+        self.wait_until_all_are_heard(file, &names);
         self.end_all(issuers);
         for name in &names {
             self.wait_for_notice(file, name, " ended");

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use super::Plan;
-use super::bus::Bus;
+use super::bus::{Bus, text_of};
 
 const SAMPLES: u32 = 60;
 /// Memory may grow so many KiB from the second third to the last: the journal's tables fill, and are
@@ -67,6 +67,9 @@ fn run(time: Duration, rate: u32, more_kib: u64) -> String {
         ("durable publisher", issuers[0].id()),
         ("PUB/SUB publisher", issuers[1].id()),
     ];
+    // Steady is what begins when all of them have said and heard something.
+    bus.wait_for_notice("counted", &issuers[1].name, "");
+    bus.until(|| !text_of(&bus.path("kept")).is_empty());
     let begin = Instant::now();
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); processes.len()];
     for turn in 1..=SAMPLES {
