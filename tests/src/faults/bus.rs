@@ -296,7 +296,10 @@ impl Bus {
     }
 
     pub(super) fn durable_reader(&self, name: &str) -> Program {
-        self.start("logsub", &self.durable_reader_args(name))
+        let reader = self.start("logsub", &self.durable_reader_args(name));
+        // One that begins while nobody answers ends soon, as it says that it does.
+        reader.wait_for("reading the journal");
+        reader
     }
 
     /// The arguments of a PUB/SUB reader that counts, into a file.

@@ -42,9 +42,11 @@ impl Spread {
             self.bus.counting_reader_args("sink")
         };
         let reader = self.hosts.start(&self.bus, "sub", "logsub", &args);
-        if !is_durable {
-            reader.wait_for("connected to");
-        }
+        reader.wait_for(if is_durable {
+            "reading the journal"
+        } else {
+            "connected to"
+        });
         reader
     }
 

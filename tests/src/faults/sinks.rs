@@ -13,11 +13,11 @@ const MOST: u32 = 4_000;
 const SLOW: Weather = Weather {
     delay: Duration::from_millis(100),
     jitter: Duration::from_millis(200),
-    bytes_per_second: Some(100_000),
+    bytes_per_second: Some(200_000),
     piece: Some(1_500),
-    stall_every: Some(100_000),
+    stall_every: Some(400_000),
     stall: Duration::from_secs(1),
-    reset_every: Some(150_000),
+    reset_every: Some(1_500_000),
 };
 
 /// A durable reader with Seq behind it, which takes far less than is said, and answers late or not at all:
@@ -42,6 +42,7 @@ pub(super) fn slow_seq(plan: Plan) -> String {
     let args = owned(&[&args[..], &["--seq", &url]].concat());
     let state = bus.folder.path().to_str().unwrap();
     let reader = bus.start_with("logsub", &args, &[("XDG_STATE_HOME", state)]);
+    reader.wait_for("reading the journal");
     let issuers = bus.issuers(2, plan.rate.min(MOST), true);
     bus.pause(Duration::from_secs(plan.seconds.into()));
     let arrived = || bus.account(&server.ids("@mt").join("\n"));
