@@ -111,7 +111,8 @@ pub(super) fn torn(plan: Plan) -> String {
         torn[usize::from(!is_broker)] += 1;
     }
     bus.end_all(issuers);
-    bus.drain();
+    // A torn end is damage to whoever drains the spool, who says so, and ends with 1.
+    bus.wait(bus.start_drain());
     let [journal, spool] = torn;
     let told = format!("{journal} torn writes of journals, {spool} of spools");
     settle(&bus, broker, reader, &told)

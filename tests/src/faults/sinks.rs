@@ -49,6 +49,8 @@ pub(super) fn slow_seq(plan: Plan) -> String {
     let then = arrived().delivered;
     bus.end_all(issuers);
     road.set(Weather::default());
+    let owed = bus.acknowledged();
+    bus.until(|| server.state().events.len() as u64 >= owed);
     bus.until(|| arrived().missing == 0);
     let account = arrived();
     reader.stop();
