@@ -13,7 +13,7 @@ use crate::Program;
 
 const CUTS: [&str; 4] = ["pub", "sub", "pub", "sub"];
 const PUBLISHERS: usize = 2;
-/// 3 % of all packets to and from both hosts, and 4 % out of their order.
+/// Of what comes in at either host 1.5 %, and of what goes out 2 %.
 const SPOIL: Spoil = Spoil { lost: 15, late: 20 };
 /// A rate that a network which loses packets can carry.
 const MOST: u32 = 4_000;
