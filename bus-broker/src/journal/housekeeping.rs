@@ -21,6 +21,9 @@ use super::store::JournalError;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// And after so many bytes at the latest.
 const LOOK_AFTER: u64 = 4 << 20;
+/// How long writing waits at most where the disk is nearly full, and in which steps.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+const WAIT: Duration = Duration::from_millis(10);
 /// What compactions have to free is freed by then; what still misses is deleted besides.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
 /// A sender that was not heard for so long is forgotten.
@@ -39,6 +42,8 @@ pub(super) struct Housekeeping {
     written: u64,
     /// Write-ahead files that waited for tables when that was looked at last.
     sealed: usize,
+    /// Whether half of what is to stay free is gone.
+    is_nearly_full: bool,
     next_look: Instant,
     next_settled: Instant,
     next_forget: Instant,
@@ -54,6 +59,7 @@ impl Housekeeping {
             retention,
             written: 0,
             sealed: 0,
+            is_nearly_full: false,
             next_look: now,
             next_settled: now,
             next_forget: now + FORGET_FIRST,
@@ -137,6 +143,9 @@ impl Housekeeping {
         for (class, bytes) in &trimmed.bytes {
             self.shares.forget(*class, *bytes);
         }
+        if self.is_nearly_full {
+            wait_for_tables(book)?;
+        }
         self.let_write_ahead_files_go(book)?;
         if self.next_forget <= now {
             let after = u64::try_from(FORGET_AFTER.as_nanos()).unwrap_or(u64::MAX);
@@ -157,7 +166,9 @@ impl Housekeeping {
         if self.retention.min_free() == 0 || (self.retention.owes() && !is_settled) {
             return;
         }
-        self.retention.measure(free_space(&self.dir), is_settled);
+        let free = free_space(&self.dir);
+        self.is_nearly_full = free < self.retention.min_free() / 2;
+        self.retention.measure(free, is_settled);
         if is_settled {
             self.next_settled = now + SETTLED_AFTER;
         }
@@ -172,6 +183,18 @@ impl Housekeeping {
         self.sealed = sealed;
         Ok(())
     }
+}
+
+/// Lets those who write wait until what is in memory is in tables, for a bounded time: on a disk that
+/// is nearly full nothing may come faster than write-ahead files can go.
+fn wait_for_tables(book: &Book) -> Result<(), JournalError> {
+    book.store.write_tables()?;
+    let end = Instant::now() + MAX_WAIT;
+    while book.store.sealed_files() > 0 && Instant::now() < end {
+        // fjall tells nobody when a table is written.
+        std::thread::park_timeout(WAIT);
+    }
+    Ok(())
 }
 
 /// Bytes that are free on the disk; where that cannot be told, plenty.
