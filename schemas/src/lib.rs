@@ -30,6 +30,8 @@ pub mod codec;
 pub mod wire;
 pub mod dialect;
 pub mod reject;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 
 pub use level::Level;
 pub use record::Record;

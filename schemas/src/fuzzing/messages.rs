@@ -1,30 +1,68 @@
-//! Any bytes at all, off the wire, give records or an error; and a record that was read can be
-//! written and read again. The fuzz target and the plain test over the corpus both call this.
+//! Records off the wire: codecs, dialects, pickles, events of Seq's clients, durable commands.
 
-use logbus_schemas::codec::{self, CODECS, Codec};
-use logbus_schemas::dialect::{self, DIALECTS, Malformed, Reading, pyzmq, seq};
-use logbus_schemas::wire::durable::Command;
-use logbus_schemas::wire::{Identity, Native};
-use logbus_schemas::{Record, Value};
+use crate::codec::{self, CODECS, Codec};
+use crate::dialect::{self, DIALECTS, Malformed, Reading, pyzmq, seq};
+use crate::value::Map;
+use crate::wire::durable::Command;
+use crate::wire::{Identity, Native};
+use crate::{Record, Value};
 
-/// Panics when the promise does not hold for `bytes`.
-pub(crate) fn any_bytes_are_read_or_refused(bytes: &[u8]) {
+/// Bytes that should be records of JSON or msgpack.
+pub fn codecs(bytes: &[u8]) {
     for codec in CODECS {
         if let Ok(record) = codec.decode(bytes) {
             check_record(*codec, &record);
         }
         assert!(codec.decode_all(bytes).count() <= bytes.len());
     }
-    check_values(bytes);
-    if let Ok(command) = Command::decode(bytes) {
-        assert_eq!(Command::decode(&command.encode()), Ok(command));
-    }
+}
+
+/// Bytes as a message of one frame and as a part of longer ones, in every dialect.
+pub fn dialects(bytes: &[u8]) {
     check_message(&[bytes]);
     check_message(&[b"myapp", bytes]);
     check_message(&[b"myapp.INFO", bytes]);
     check_message(&[bytes, b"hello"]);
     if let Some(native) = Native::split(&[bytes]) {
         check_message(&[native.topic, native.header, native.payload]);
+    }
+}
+
+/// Bytes that should be a pickle of anything. Plain data in a dict can be pickled again.
+pub fn pickle(bytes: &[u8]) {
+    let Ok(value) = codec::pickle::decode(bytes) else {
+        return;
+    };
+    if let Value::Map(map) = &value {
+        check_pickled(map);
+    }
+    let mut record = Record::default();
+    record.set("value", value);
+    check_record(codec::MSGPACK, &record);
+    if let Ok(record) = codec::pickle::decode_record(bytes) {
+        check_record(codec::MSGPACK, &record);
+    }
+}
+
+/// Bytes that should be an event, in CLEF or in the classic form.
+pub fn seq(bytes: &[u8]) {
+    let Ok(event) = codec::JSON.decode(bytes) else {
+        return;
+    };
+    for read in [seq::clef, seq::classic] {
+        if let Ok(record) = read(event.fields().clone()) {
+            check_record(codec::JSON, &record);
+        }
+    }
+}
+
+/// Bytes that should be a command frame, with and without the four bytes that begin each.
+pub fn durable(bytes: &[u8]) {
+    for frame in [bytes.to_vec(), [b"\xC1LB\x01", bytes].concat()] {
+        match Command::decode(&frame) {
+            Ok(command) => assert_eq!(Command::decode(&command.encode()), Ok(command)),
+            Err(error) => assert!(!error.0.is_empty()),
+        }
     }
 }
 
@@ -60,20 +98,6 @@ fn check_reading(reading: Result<Reading<'_>, Malformed>) {
     }
 }
 
-/// Pickles of anything, and the classic form of Seq's events, which comes in a list only.
-fn check_values(bytes: &[u8]) {
-    if let Ok(value) = codec::pickle::decode(bytes) {
-        let mut record = Record::default();
-        record.set("value", value);
-        check_record(codec::MSGPACK, &record);
-    }
-    if let Ok(event) = codec::JSON.decode(bytes)
-        && let Ok(record) = seq::classic(event.into_fields())
-    {
-        check_record(codec::JSON, &record);
-    }
-}
-
 /// What a codec read, it and msgpack can write and read again as the same; JSON writes bytes and
 /// extensions as text, so there it need only be readable.
 fn check_record(read_by: Codec, record: &Record) {
@@ -88,6 +112,12 @@ fn check_record(read_by: Codec, record: &Record) {
         }
     }
     check_typed_access(record);
+}
+
+fn check_pickled(map: &Map) {
+    let mut bytes = Vec::new();
+    codec::pickle::encode(map, &mut bytes);
+    codec::pickle::decode(&bytes).unwrap_or_else(|error| panic!("{error}: {map:?}"));
 }
 
 fn check_typed_access(record: &Record) {
