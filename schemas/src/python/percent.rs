@@ -10,6 +10,9 @@ use crate::value::{Map, Value};
 
 /// Fields are padded to no more than this many characters, however large a width is asked for.
 pub(super) const MAX_WIDTH: usize = 4096;
+/// A text with so many bytes is not added to: a short template can ask for wide columns, or name a
+/// long value many times.
+const MAX_RENDERED: usize = 1 << 20;
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => out.push_str(text),
+                Part::Conversion(_) if out.len() > MAX_RENDERED => return Err(Mismatch),
                 Part::Conversion(conversion) => {
                     let conversion = conversion.with_sizes(args)?;
                     let value = match &conversion.key {
