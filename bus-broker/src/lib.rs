@@ -35,6 +35,8 @@ mod tap;
 mod demand;
 mod reject;
 mod stats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 
 pub use broker::Broker;
 pub use config::{

@@ -36,6 +36,8 @@ pub mod log;
 #[cfg(feature = "tracing")]
 pub mod tracing;
 pub mod panic;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 
 pub use config::{Config, Overflow};
 pub use durable::{DEFAULT_DURABLE_ENDPOINT, Delivery, Drained, DurableConfig, Fsync, Tell, drain};

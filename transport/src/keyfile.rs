@@ -154,13 +154,18 @@ fn value(path: &Path, name: &str) -> Result<(usize, String), KeyFileError> {
         problem,
     };
     let text = fs::read_to_string(path).map_err(|io| error(None, io.to_string()))?;
+    find(&text, name).map_err(|(line, problem)| error(line, problem))
+}
+
+/// The same in a file's text; where there is none, the line and the problem.
+fn find(text: &str, name: &str) -> Result<(usize, String), (Option<usize>, String)> {
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let Some((key, value)) = line.split_once('=') else {
-            return Err(error(Some(at + 1), format!("write {name} = \"KEY\"")));
+            return Err((Some(at + 1), format!("write {name} = \"KEY\"")));
         };
         if key.trim() != name {
             continue;
@@ -168,12 +173,14 @@ fn value(path: &Path, name: &str) -> Result<(usize, String), KeyFileError> {
         let value = value.trim().strip_prefix('"');
         return match value.and_then(|value| value.strip_suffix('"')) {
             Some(value) => Ok((at + 1, value.to_owned())),
-            None => Err(error(Some(at + 1), "the key stands in quotes".to_owned())),
+            None => Err((Some(at + 1), "the key stands in quotes".to_owned())),
         };
     }
-    Err(error(None, format!("it has no line {name} = \"KEY\"")))
+    Err((None, format!("it has no line {name} = \"KEY\"")))
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,8 @@ mod nng_tls;
 mod sp;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]

@@ -402,3 +402,6 @@ impl Write for Stream {
         }
     }
 }
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;

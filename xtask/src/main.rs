@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `check`, `deny`, `faults`, `tidy`, `bench`.
+//! The project's own commands: `cargo xtask demo`, `test`, `check`, `deny`, `faults`, `fuzz`, `tidy`,
+//! `bench`.
 //!
 //! Each installs what it needs itself. This program links none of the libraries it installs, so
 //! it builds on a machine that has Rust and nothing else.
@@ -11,6 +12,7 @@
 
 mod setup;
 mod demo;
+mod fuzz;
 mod tidy;
 mod wheel;
 
@@ -29,6 +31,8 @@ usage: cargo xtask COMMAND
             cargo xtask faults [NAME …] [--seed N] [--kills N] [--seconds N] [--rate N]
             --release takes release builds, here and for soak
   soak      memory, threads and files at a steady rate: cargo xtask soak [--minutes N] [--rate N]
+  fuzz      look for bytes that break a reader's promise:
+            cargo xtask fuzz [TARGET …] [--seconds N] [--jobs N]
   bench     what a logging call costs, a handler and a terminal, beside their peers
   pictures  draw the terminal's pictures in docs/pictures anew, from a real run
   tidy      the rules of the house: arrows between crates, head comments, paths in documents";
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::tidy(),
         "deny" => deny(),
         "faults" | "soak" => faults(),
+        "fuzz" => fuzz::fuzz(std::env::args().skip(2)),
         "bench" => bench(),
         "pictures" => pictures(),
         _ => {

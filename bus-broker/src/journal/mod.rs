@@ -31,6 +31,8 @@ mod check;
 mod writer;
 mod scan;
 mod offline;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 

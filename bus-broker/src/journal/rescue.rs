@@ -220,6 +220,15 @@ fn search_file(path: &Path, is_kept: bool, found: &mut Found) {
     };
     let used = bytes.iter().rposition(|byte| *byte != 0);
     bytes.truncate(used.map_or(0, |last| last + 1));
+    search_bytes(&bytes, found);
+    found.files.push(Searched {
+        path: path.to_owned(),
+        bytes: is_kept.then_some(bytes),
+    });
+}
+
+/// Searches what was read of the file that comes next.
+fn search_bytes(bytes: &[u8], found: &mut Found) {
     let file = found.files.len();
     let mut at = 0;
     while let Some(ahead) = bytes[at..].iter().position(|byte| *byte == MARK[0]) {
@@ -234,10 +243,6 @@ fn search_file(path: &Path, is_kept: bool, found: &mut Found) {
         };
         at += length.unwrap_or(1);
     }
-    found.files.push(Searched {
-        path: path.to_owned(),
-        bytes: is_kept.then_some(bytes),
-    });
 }
 
 fn found_entry(bytes: &[u8], place: (usize, usize), found: &mut Found) -> Option<usize> {
@@ -260,4 +265,13 @@ fn found_consumer(bytes: &[u8], found: &mut Found) -> Option<usize> {
 fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.unwrap_or_default().trim().to_owned()
+}
+
+/// The offsets of the entries and the names of the consumers that a rescue finds in these bytes.
+#[cfg(any(test, fuzzing))]
+pub(super) fn found_in(bytes: &[u8]) -> (Vec<u64>, Vec<String>) {
+    let mut found = Found::default();
+    search_bytes(bytes, &mut found);
+    let entries = found.entries.into_keys().collect();
+    (entries, found.consumers.into_keys().collect())
 }

@@ -27,6 +27,8 @@ mod inlet;
 mod pickle_tcp;
 mod seq_http;
 mod tally;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 pub use api_key::{ApiKey, EmptyKey};
 use door::Door;

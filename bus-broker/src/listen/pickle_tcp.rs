@@ -8,14 +8,14 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use logbus_schemas::dialect;
 use logbus_transport::{Message, Meter};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
 use super::Listener;
@@ -27,7 +27,10 @@ pub(super) const LISTENER: Listener = Listener {
     scheme: "pickle+tcp",
     summary: "Python's SocketHandler: pickled records, or JSON in their place",
     dialect: "pickle",
-    serve: |stream, door| Box::pin(serve(stream, door)),
+    serve: |stream, door| {
+        let peer = stream.peer_addr().ok();
+        Box::pin(serve(stream, peer, door))
+    },
 };
 
 /// So much of a frame is read before there must be room for the whole.
@@ -63,9 +66,15 @@ impl fmt::Display for Broken {
     }
 }
 
-async fn serve(stream: TcpStream, door: Arc<Door>) {
+/// Serves what comes from `peer`, where that is known.
+pub(super) async fn serve(
+    stream: impl AsyncRead + Unpin,
+    peer: Option<SocketAddr>,
+    door: Arc<Door>,
+) {
     let mut frames = Frames {
         stream,
+        peer,
         buffer: BytesMut::with_capacity(CHUNK),
         door: &door,
     };
@@ -88,13 +97,14 @@ fn message(frame: &[u8]) -> Message {
 }
 
 /// The frames of one connection.
-struct Frames<'d> {
-    stream: TcpStream,
+struct Frames<'d, S> {
+    stream: S,
+    peer: Option<SocketAddr>,
     buffer: BytesMut,
     door: &'d Door,
 }
 
-impl Frames<'_> {
+impl<S: AsyncRead + Unpin> Frames<'_, S> {
     /// The next frame, with room for it; `None` when the sender ended between two frames, or when
     /// the listeners are to end and nothing more has come.
     async fn next(&mut self) -> Result<Option<(Bytes, Room)>, Broken> {
@@ -207,7 +217,7 @@ impl Frames<'_> {
     /// so goes where the hub keeps all such messages. Behind a wrong length there is no frame.
     fn give_up(&self, broken: &Broken) {
         self.door.count(Trouble::BrokenFrame, || {
-            let peer = self.stream.peer_addr().map(|peer| format!(" from {peer}"));
+            let peer = self.peer.map(|peer| format!(" from {peer}"));
             let came = dialect::preview(&[&self.buffer]);
             format!(
                 "{broken}; connection{} closed: {came}",

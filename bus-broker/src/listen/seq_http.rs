@@ -24,7 +24,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use logbus_schemas::Record;
 use logbus_schemas::codec::JSON;
 use logbus_transport::Meter;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::Listener;
@@ -69,7 +69,7 @@ impl Refusal {
 
 type Answer = Response<Full<Bytes>>;
 
-async fn serve(stream: TcpStream, door: Arc<Door>) {
+pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, door: Arc<Door>) {
     let is_used = AtomicBool::new(false);
     let meter = Arc::new(Mutex::new(Meter::new(Instant::now())));
     let service = service_fn(|request| {

@@ -170,9 +170,9 @@ fn read_file(path: &Path) -> Result<(PublicKey, Client), ClientsError> {
 }
 
 /// Where something is wrong, as a byte of the text, and what.
-type Problem = (Option<usize>, String);
+pub(super) type Problem = (Option<usize>, String);
 
-fn parse(name: &str, text: &str) -> Result<(PublicKey, Client), Problem> {
+pub(super) fn parse(name: &str, text: &str) -> Result<(PublicKey, Client), Problem> {
     let table = DeTable::parse(text).map_err(|error| {
         let said = error.message().replace('\n', ", ");
         (error.span().map(|span| span.start), said)

@@ -8,6 +8,8 @@
 mod clients;
 mod guard;
 mod senders;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -25,6 +25,8 @@ mod own;
 mod reader;
 mod done;
 mod backlog;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 pub(crate) use folder::{Name, file_name, spools};
 
