@@ -44,8 +44,9 @@ impl Done {
         }
         let sender = header.sender.0;
         let next = self.acked.get(&(sender, topic.clone())).copied();
-        let end = header.sequence + u64::from(header.count.max(1));
-        next.is_some_and(|next| end <= next)
+        // A heartbeat may say that its sender has come to the end of all numbers.
+        let end = header.sequence.checked_add(u64::from(header.count.max(1)));
+        next.zip(end).is_some_and(|(next, end)| end <= next)
             || self
                 .refused
                 .contains(&(sender, topic.clone(), header.sequence))
