@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn any_text_is_an_entrance_or_a_limit_or_refused() {
-        replay("options", options);
+        replay("texts", options);
     }
 
     #[test]
@@ -61,16 +61,16 @@ mod tests {
 
     #[test]
     fn any_connection_of_a_socket_handler_is_served_to_its_end() {
-        replay("pickle_tcp", pickle_tcp);
+        replay("listen", pickle_tcp);
     }
 
     #[test]
     fn any_connection_of_seqs_clients_is_served_to_its_end() {
-        replay("seq_http", seq_http);
+        replay("listen", seq_http);
     }
 
     #[test]
     fn any_clients_file_is_read_or_refused() {
-        replay("clients", clients);
+        replay("texts", clients);
     }
 }

@@ -29,3 +29,5 @@ pub mod stats;
 pub mod history;
 pub mod install;
 pub mod pipeline;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

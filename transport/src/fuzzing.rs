@@ -47,22 +47,22 @@ mod tests {
 
     #[test]
     fn any_text_is_an_endpoint_or_refused() {
-        replay("endpoints", endpoints);
+        replay("texts", endpoints);
     }
 
     #[test]
     fn any_key_file_is_read_or_refused() {
-        replay("key_file", key_file);
+        replay("texts", key_file);
     }
 
     #[test]
     fn any_request_for_entry_is_answered() {
-        replay("zap", zap);
+        replay("peers", zap);
     }
 
     #[test]
     fn any_peer_is_a_subscriber_or_hung_up_on() {
-        replay("sp", sp);
+        replay("peers", sp);
     }
 
     #[test]

@@ -293,5 +293,7 @@ fn setting(flag: &str) -> String {
     flag.trim_start_matches('-').replace('-', "_")
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

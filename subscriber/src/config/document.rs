@@ -13,6 +13,9 @@ use super::{fileconfig, json, toml, yaml};
 
 /// Lists and maps in one another, at most.
 pub(super) const MAX_DEPTH: usize = 64;
+/// What a file says once and refers to again and again may make it larger by so many parts and
+/// bytes of text: a few lines of references to references could ask for any amount of memory.
+pub(super) const MAX_REPEATED: usize = 1 << 18;
 
 /// Reads a file's text; `None` when it has a problem.
 pub(super) fn read(path: &Path, text: &str, problems: &mut Problems) -> Option<Node> {

@@ -5,7 +5,9 @@
 //! `[DEFAULT]` (docs.python.org/3/library/configparser.html). A section or key that comes twice is
 //! an error, as it is there.
 
-use super::document::Source;
+use std::cell::Cell;
+
+use super::document::{MAX_REPEATED, Source};
 use super::node::Place;
 use super::options::Problems;
 
@@ -15,6 +17,8 @@ const MAX_DEPTH: usize = 10;
 /// A file's sections, in order.
 pub(super) struct Ini {
     pub(super) sections: Vec<Section>,
+    /// How much more references may say again.
+    room: Cell<usize>,
 }
 
 /// A section.
@@ -69,6 +73,7 @@ impl Ini {
     pub(super) fn read(source: &Source<'_>, problems: &mut Problems) -> Self {
         let mut ini = Self {
             sections: Vec::new(),
+            room: Cell::new(MAX_REPEATED),
         };
         let mut indent_of_key = 0;
         let mut can_go_on = false;
@@ -195,7 +200,12 @@ impl Ini {
             let value = value.ok_or_else(|| {
                 format!("there is no {name:?} in [{}] or [DEFAULT]", section.name)
             })?;
-            out.push_str(&self.resolve(section, &value.raw(), depth + 1)?);
+            let raw = value.raw();
+            let room = self.room.get().checked_sub(raw.len() + 1);
+            self.room.set(
+                room.ok_or_else(|| format!("references stand for more than {MAX_REPEATED} bytes"))?,
+            );
+            out.push_str(&self.resolve(section, &raw, depth + 1)?);
             rest = after;
         }
         out.push_str(rest);

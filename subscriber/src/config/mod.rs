@@ -25,6 +25,8 @@ pub mod plan;
 pub mod print;
 pub mod schema;
 pub mod watch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 use std::path::PathBuf;
 

@@ -138,6 +138,19 @@ impl Node {
         }
     }
 
+    /// Its parts, and the bytes of text in them.
+    pub(super) fn size(&self) -> usize {
+        1 + match &self.tree {
+            Tree::Text(text) => text.len(),
+            Tree::List(items) => items.iter().map(Node::size).sum(),
+            Tree::Map(entries) => entries
+                .iter()
+                .map(|entry| entry.key.len() + entry.value.size())
+                .sum(),
+            _ => 0,
+        }
+    }
+
     /// What kind of thing this is, for a message.
     pub fn kind(&self) -> &'static str {
         match self.tree {

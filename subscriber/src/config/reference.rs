@@ -4,6 +4,7 @@
 //! (docs.python.org/3/library/logging.config.html#access-to-internal-objects). What it refers to is
 //! put in its place. `ext://sys.stdout` stays as it is: who reads the option knows what it means.
 
+use super::document::MAX_REPEATED;
 use super::node::{Node, Tree};
 use super::options::Problems;
 
@@ -15,48 +16,71 @@ const HANDLERS: &str = "handlers.";
 /// Replaces every reference in a tree.
 pub(super) fn resolve(tree: &mut Node, problems: &mut Problems) {
     let whole = tree.clone();
-    replace(tree, &whole, 0, problems);
+    let mut resolver = Resolver {
+        whole: &whole,
+        room: MAX_REPEATED,
+        problems,
+    };
+    resolver.replace(tree, 0);
 }
 
-fn replace(node: &mut Node, whole: &Node, depth: usize, problems: &mut Problems) {
-    match &mut node.tree {
-        Tree::List(items) => {
-            for item in items {
-                replace(item, whole, depth, problems);
-            }
-        }
-        Tree::Map(entries) => {
-            for entry in entries {
-                replace(&mut entry.value, whole, depth, problems);
-            }
-        }
-        Tree::Text(text) => {
-            let Some(path) = text.strip_prefix("cfg://").map(str::to_owned) else {
-                return;
-            };
-            if depth > MAX_DEPTH {
-                let text = format!("cfg://{path} refers to itself");
-                return problems.error(&node.place, text);
-            }
-            // A handler that is referred to is meant, not copied.
-            if let Some(name) = path.strip_prefix(HANDLERS)
-                && !name.contains(['.', '['])
-            {
-                node.tree = Tree::Text(name.to_owned());
-                return;
-            }
-            match lookup(whole, &path) {
-                Some(found) => {
-                    node.tree = found.tree.clone();
-                    replace(node, whole, depth + 1, problems);
-                }
-                None => {
-                    let text = format!("cfg://{path} leads nowhere in this configuration");
-                    problems.error(&node.place, text);
+struct Resolver<'a> {
+    whole: &'a Node,
+    /// How much larger references may still make the tree.
+    room: usize,
+    problems: &'a mut Problems,
+}
+
+impl Resolver<'_> {
+    fn replace(&mut self, node: &mut Node, depth: usize) {
+        match &mut node.tree {
+            Tree::List(items) => {
+                for item in items {
+                    self.replace(item, depth);
                 }
             }
+            Tree::Map(entries) => {
+                for entry in entries {
+                    self.replace(&mut entry.value, depth);
+                }
+            }
+            Tree::Text(text) => {
+                if let Some(path) = text.strip_prefix("cfg://").map(str::to_owned) {
+                    self.refer(node, &path, depth);
+                }
+            }
+            _ => {}
         }
-        _ => {}
+    }
+
+    /// Puts what stands at `path` in the place of a node.
+    fn refer(&mut self, node: &mut Node, path: &str, depth: usize) {
+        if depth > MAX_DEPTH {
+            let text = format!("cfg://{path} refers to itself");
+            return self.problems.error(&node.place, text);
+        }
+        // A handler that is referred to is meant, not copied.
+        if let Some(name) = path.strip_prefix(HANDLERS)
+            && !name.contains(['.', '['])
+        {
+            node.tree = Tree::Text(name.to_owned());
+            return;
+        }
+        let Some(found) = lookup(self.whole, path) else {
+            let text = format!("cfg://{path} leads nowhere in this configuration");
+            return self.problems.error(&node.place, text);
+        };
+        match self.room.checked_sub(found.size()) {
+            Some(room) => {
+                self.room = room;
+                node.tree = found.tree.clone();
+                self.replace(node, depth + 1);
+            }
+            None => {
+                let text = format!("references stand for more than {MAX_REPEATED} parts and bytes");
+                self.problems.error(&node.place, text);
+            }
+        }
     }
 }
 

@@ -9,12 +9,9 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::document::{MAX_DEPTH, Source};
+use super::document::{MAX_DEPTH, MAX_REPEATED, Source};
 use super::node::{Entry, Node, Place, Tree};
 use super::options::Problems;
-
-/// Nodes that aliases may stand for in all.
-const MAX_ALIASED: usize = 10_000;
 
 /// Reads a YAML text; `None` when it has a problem.
 pub(super) fn read(source: &Source<'_>, problems: &mut Problems) -> Option<Node> {
@@ -97,7 +94,7 @@ impl<'a> Reader<'a> {
         };
         let node = Node::new(place, tree);
         if anchor > 0 {
-            let size = size(&node);
+            let size = node.size();
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Some(node)
@@ -110,8 +107,8 @@ impl<'a> Reader<'a> {
             return None;
         };
         self.aliased += size;
-        if self.aliased > MAX_ALIASED {
-            let text = format!("aliases stand for more than {MAX_ALIASED} parts");
+        if self.aliased > MAX_REPEATED {
+            let text = format!("aliases stand for more than {MAX_REPEATED} parts and bytes");
             self.problems.error(place, text);
             return None;
         }
@@ -223,14 +220,6 @@ fn name_of(key: &Node) -> String {
     match &key.tree {
         Tree::Null => "null".to_owned(),
         _ => key.to_string(),
-    }
-}
-
-fn size(node: &Node) -> usize {
-    1 + match &node.tree {
-        Tree::List(items) => items.iter().map(size).sum(),
-        Tree::Map(entries) => entries.iter().map(|entry| size(&entry.value)).sum(),
-        _ => 0,
     }
 }
 

@@ -12,6 +12,8 @@ mod logfmt;
 mod python;
 pub(crate) mod strftime;
 pub(crate) mod visible;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 use std::fmt;
 

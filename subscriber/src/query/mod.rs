@@ -10,6 +10,8 @@ mod lexer;
 mod parser;
 mod build;
 mod eval;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 use std::fmt;
 

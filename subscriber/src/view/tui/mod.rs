@@ -27,7 +27,7 @@ mod times;
 mod place;
 mod seek;
 mod prompt;
-mod command;
+pub(crate) mod command;
 mod cmdline;
 mod save;
 mod scene;

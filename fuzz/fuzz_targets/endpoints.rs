@@ -1,5 +1,0 @@
-//! Looks for bytes that break the promise of this name.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| logbus_transport::fuzzing::endpoints(bytes));
