@@ -1,10 +1,11 @@
 """How fast handlers take records: logsub's beside Python's own, in one run.
 
-    target/venv/bin/python bench/handlers.py [RECORDS]
+    target/venv/bin/python bench/handlers.py [RECORDS] [ROUNDS]
 
 Both are handed the same records and write the same lines, to the same places. Rounds go over all of
-them in turn; the median is printed, in microseconds a record, with the ratio to Python's. Each side
-is timed from its first record to the end of ``close``. ``cargo xtask bench`` builds what it needs.
+them in turn; every round is printed, in microseconds a record, as JSON for
+``bench/src/contests/scripts.rs``. Each side is timed from its first record to the end of ``close``.
+``cargo xtask bench`` builds what it needs.
 """
 
 import json
@@ -15,7 +16,6 @@ import os
 import pathlib
 import socket
 import socketserver
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +23,7 @@ import time
 import http.server
 
 RECORDS = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-ROUNDS = 5
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 FORMAT = "%(asctime)s %(levelname)-8s %(name)s %(process)s %(message)s"
 ROOT = pathlib.Path(__file__).parents[1]
 PROGRAM = ROOT / "target/release/examples/handler_throughput"
@@ -164,11 +164,14 @@ def main():
                 ours.append(time_logsub(config, folder))
                 if make:
                     theirs.append(time_python(make, made))
-    print(f"{'microseconds a record':24} {'logsub':>8} {'Python':>8} {'ratio':>7}")
+    figures = []
     for name, (ours, theirs) in results.items():
-        of = lambda seconds: statistics.median(seconds) / RECORDS * 1e6
-        peer = f"{of(theirs):8.2f} {of(theirs) / of(ours):6.1f}x" if theirs else f"{'-':>8}"
-        print(f"{name:24} {of(ours):8.2f} {peer}")
+        for who, seconds in (("logsub", ours), ("Python", theirs)):
+            if seconds:
+                rounds = [second / RECORDS * 1e6 for second in seconds]
+                figure = {"quantity": "a record", "unit": "µs", "rounds": rounds}
+                figures.append({"contender": f"{name}: {who}", **figure})
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
 """What a logging call costs its caller, handler by handler, in one run.
 
-    target/venv/bin/python bench/python_handlers.py [RECORDS]
+    target/venv/bin/python bench/python_handlers.py [RECORDS] [ROUNDS]
 
 Each handler gets the same calls: a short message with one argument and five short fields. Rounds go
-over all handlers in turn, so that whatever else the machine does meets all of them; the median of
-the rounds is printed, in microseconds a call, and what that is over a handler that does nothing.
-Whatever receives runs in a process of its own, as it would. Build the wheel in release first:
-``cargo xtask bench`` does both.
+over all handlers in turn, so that whatever else the machine does meets all of them; every round is
+printed, in microseconds a call, as JSON for ``bench/src/contests/scripts.rs``. Whatever receives runs
+in a process of its own, as it would. Build the wheel in release first: ``cargo xtask bench`` does both.
 """
 
+import json
 import logging
 import logging.handlers
 import multiprocessing
 import os
 import queue
 import socket
-import statistics
 import sys
 import tempfile
 import threading
@@ -28,7 +27,7 @@ from zmq.log.handlers import PUBHandler
 import logbus
 
 RECORDS = int(sys.argv[1]) if len(sys.argv) > 1 else 30_000
-ROUNDS = 7
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 7
 FIELDS = {"user": "fred", "order": 4711, "paid": True, "ms": 1.5, "path": "/orders"}
 
 
@@ -48,8 +47,6 @@ class CookbookNng(logging.handlers.QueueHandler):
     """Logging Cookbook, "Subclass QueueHandler - a pynng example"."""
 
     def enqueue(self, record):
-        import json
-
         self.queue.send(json.dumps(record.__dict__).encode())
 
 
@@ -146,15 +143,8 @@ def main():
                 costs[name].append(cost(logger, handler))
                 if isinstance(handler, logbus.Handler):
                     handler.flush(10)
-    nothing = statistics.median(costs["does nothing"])
-    print(f"{'handler':<26} {'us a call':>9} {'over nothing':>13}")
-    for name, values in sorted(costs.items(), key=lambda row: statistics.median(row[1])):
-        median = statistics.median(values)
-        print(f"{name:<26} {median:>9.1f} {median - nothing:>13.1f}")
-    for name, handler in rows.items():
-        if isinstance(handler, logbus.Handler):
-            print(f"{name}: {handler.stats()}")
-    sys.stdout.flush()
+    figure = {"quantity": "a call", "unit": "µs"}
+    print(json.dumps([{"contender": name, "rounds": costs[name], **figure} for name in rows]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """How fast a terminal view shows records, beside its peers, on the same records.
 
-    target/venv/bin/python bench/terminal.py [RECORDS]
+    target/venv/bin/python bench/terminal.py [RECORDS] [ROUNDS]
 
 Twenty senders' records come in as fast as they are taken. Each viewer writes to a pseudo-terminal,
 which is read as fast as it is written and has colours, and to a file. A rate is lines shown between
 the first and the last, by the time between them; of what a viewer skips it is not given credit.
 logsub gets native batches and ``python -m zmq.log`` formatted messages from a PUB socket; fblog and hl
 (where it is installed) read the same records as JSON lines from a file. Rounds go over all of them in
-turn; medians. ``cargo xtask bench`` builds and installs what it needs.
+turn; every round is printed as JSON for ``bench/src/contests/scripts.rs``. ``cargo xtask bench`` builds
+and installs what it needs.
 """
 
 import json
@@ -15,7 +16,6 @@ import os
 import pathlib
 import pty
 import shutil
-import statistics
 import struct
 import subprocess
 import sys
@@ -27,7 +27,7 @@ import msgpack
 import zmq
 
 RECORDS = int(sys.argv[1]) if len(sys.argv) > 1 else 400_000
-ROUNDS = 5
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 SENDERS, BATCH = 20, 64
 ROOT = pathlib.Path(__file__).parents[1]
 LOGSUB = ROOT / "target/release/logsub"
@@ -209,23 +209,20 @@ def main():
                 out.write(json.dumps(made) + "\n")
         table = viewers(lines)
         rates = {(name, where): [] for name in table for where in ("terminal", "file")}
-        shown = dict.fromkeys(rates, 0)
+        shown = {key: [] for key in rates}
         for _ in range(ROUNDS):
             for name, make in table.items():
                 for where, show in (("terminal", on_terminal), ("file", into_file)):
                     command, feed = make()
                     count, seconds = show(command, feed)
                     rates[name, where].append(count / seconds)
-                    shown[name, where] += count
-        print(f"{RECORDS:,} records of {SENDERS} senders, medians of {ROUNDS} rounds, records a second\n")
-        print("| viewer | terminal | of those, shown | file | of those, shown |")
-        print("|---|---|---|---|---|")
-        for name in table:
-            row = [name]
-            for where in ("terminal", "file"):
-                row.append(f"{statistics.median(rates[name, where]):,.0f}")
-                row.append(f"{shown[name, where] / ROUNDS / RECORDS:.0%}")
-            print("| " + " | ".join(row) + " |")
+                    shown[name, where].append(count / RECORDS * 100)
+        figures = []
+        for (name, where), rounds in rates.items():
+            rate = {"quantity": where, "unit": "records/s", "rounds": rounds}
+            part = {"quantity": f"{where}, shown", "unit": "%", "rounds": shown[name, where]}
+            figures += [{"contender": name, **rate}, {"contender": name, **part}]
+        print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ usage: cargo xtask COMMAND
   soak      memory, threads and files at a steady rate: cargo xtask soak [--minutes N] [--rate N]
   fuzz      look for bytes that break a reader's promise:
             cargo xtask fuzz [TARGET …] [--seconds N] [--jobs N]
-  bench     what a logging call costs, a handler and a terminal, beside their peers
+  bench     what things cost beside their peers, into docs/performance.md:
+            cargo xtask bench [CONTEST …] [--list] [--rounds N] [--verbose]
   pictures  draw the terminal's pictures in docs/pictures anew, from a real run
   tidy      the rules of the house: arrows between crates, head comments, paths in documents";
 
@@ -74,33 +75,26 @@ fn test() -> anyhow::Result<()> {
     wheel::test()
 }
 
-/// What things cost beside their peers, in release builds.
+/// What things cost beside their peers, in release builds; `bench/src/main.rs` reads the arguments.
 fn bench() -> anyhow::Result<()> {
     setup::install()?;
-    setup::python()?;
+    setup::peers()?;
     wheel::install("release")?;
-    run(Command::new(setup::venv_python()).arg("bench/python_handlers.py"))?;
-    let build = [
-        "build",
-        "--release",
+    let programs = [
+        "-p",
+        "logbus-broker",
         "-p",
         "logbus-subscriber",
-        "--example",
-        "handler_throughput",
+        "-p",
+        "logbus-bench",
     ];
-    run(cargo().args(build))?;
-    run(Command::new(setup::venv_python()).arg("bench/handlers.py"))?;
-    bench_terminal()
-}
-
-/// The terminal view beside viewers that can be had from PyPI and crates.io.
-fn bench_terminal() -> anyhow::Result<()> {
-    let color = ["-m", "pip", "install", "--quiet", "colorama"];
-    run(Command::new(setup::venv_python()).args(color))?;
-    let peer = ["install", "--quiet", "--locked", "--root", "target/peers"];
-    run(cargo().args(peer).arg("fblog@4.17.0"))?;
-    run(cargo().args(["build", "--release", "--bin", "logsub"]))?;
-    run(Command::new(setup::venv_python()).arg("bench/terminal.py"))
+    run(cargo()
+        .args(["build", "--release", "--bins"])
+        .args(programs))?;
+    let example = ["-p", "logbus-subscriber", "--example", "handler_throughput"];
+    run(cargo().args(["build", "--release"]).args(example))?;
+    let mut bench = Command::new(setup::root().join("target/release/logbus-bench"));
+    run(bench.args(std::env::args().skip(2)))
 }
 
 /// What README shows of the terminal.

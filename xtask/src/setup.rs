@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::bail;
 
-use crate::run;
+use crate::{cargo, run};
 
 /// Debian's packages: the file that shows that one is there, and its name.
 const PACKAGES: &[(&str, &str)] = &[
@@ -36,6 +36,12 @@ const PYTHON_PACKAGES: &[&str] = &[
     "flask==3.1.3",
     "celery==5.7.0",
 ];
+/// What only `bench` needs of Debian: the file that shows that one is there, and its name.
+const PEER_PACKAGES: &[(&str, &str)] = &[("/usr/sbin/nats-server", "nats-server")];
+/// What only `bench` needs of PyPI: the output of `python -m zmq.log` is in colours.
+const PEER_PYTHON_PACKAGES: &[&str] = &["colorama==0.4.6"];
+/// What only `bench` needs of crates.io: a viewer of JSON lines.
+const PEER_CRATE: &str = "fblog@4.17.0";
 
 /// The project's folder.
 pub(crate) fn root() -> PathBuf {
@@ -50,7 +56,23 @@ pub(crate) fn venv_python() -> PathBuf {
 
 /// Installs what is missing of Debian's packages.
 pub(crate) fn install() -> anyhow::Result<()> {
-    let missing: Vec<&str> = PACKAGES
+    install_missing(PACKAGES)
+}
+
+/// Installs what the programs are measured beside.
+pub(crate) fn peers() -> anyhow::Result<()> {
+    install_missing(PEER_PACKAGES)?;
+    python()?;
+    let pip = ["-m", "pip", "install", "--quiet"];
+    run(Command::new(venv_python())
+        .args(pip)
+        .args(PEER_PYTHON_PACKAGES))?;
+    let peer = ["install", "--quiet", "--locked", "--root", "target/peers"];
+    run(cargo().args(peer).arg(PEER_CRATE))
+}
+
+fn install_missing(packages: &[(&str, &str)]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = packages
         .iter()
         .filter(|(file, _)| !Path::new(file).exists())
         .map(|(_, package)| *package)

@@ -54,6 +54,16 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("subscriber", &["zmq::", "nng::", "zmq-sys"]),
+    // It uses libzmq itself, which is a peer; what is measured it starts.
+    (
+        "bench",
+        &[
+            "logbus_transport",
+            "logbus_broker",
+            "logbus_subscriber",
+            "nng::",
+        ],
+    ),
 ];
 const DOCUMENTS: &[&str] = &[
     "README.md",
@@ -61,6 +71,7 @@ const DOCUMENTS: &[&str] = &[
     "CHANGELOG.md",
     "docs/dialects.md",
     "docs/durable.md",
+    "docs/performance.md",
     "docs/reliability.md",
     "schemas/WIRE.md",
 ];

@@ -1,0 +1,182 @@
+//! What stands between publishers and subscribers in contests: a broker or a peer of its kind.
+//!
+//! Each is started on ports of its own, with queues larger than a window, so that it has no reason to
+//! drop anything.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::arena::{Arena, free_port};
+use crate::program::Program;
+
+use super::{figures, rest};
+
+/// How long a broker may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A broker, running, with its two sides.
+pub(super) struct Bus {
+    program: Program,
+    publishers: String,
+    subscribers: String,
+}
+
+impl Bus {
+    /// `bus-broker`, with a journal where a folder for it is given.
+    pub(super) fn own(arena: &Arena, journal: Option<&Path>) -> anyhow::Result<Self> {
+        let (publishers, subscribers) = ports()?;
+        let mut command = arena.own("bus-broker")?;
+        command.args(["--publishers", &endpoint(publishers)]);
+        command.args(["--subscribers", &endpoint(subscribers)]);
+        command.args(["--subscriber-queue", "50000"]);
+        if let Some(folder) = journal {
+            let durable = endpoint(free_port()?);
+            command.arg("--journal").arg(folder);
+            command.args(["--journal-topics", "*", "--durable-endpoint", &durable]);
+        }
+        Self::start(&mut command, publishers, subscribers)
+    }
+
+    /// `zmq_proxy`.
+    pub(super) fn proxy(arena: &Arena) -> anyhow::Result<Self> {
+        let (publishers, subscribers) = ports()?;
+        let (inward, outward) = (endpoint(publishers), endpoint(subscribers));
+        let program = arena.peer(
+            "proxy",
+            &["--publishers", &inward, "--subscribers", &outward],
+        )?;
+        program.wait_for("ready")?;
+        Ok(Self {
+            program,
+            publishers: inward,
+            subscribers: outward,
+        })
+    }
+
+    fn start(command: &mut Command, publishers: u16, subscribers: u16) -> anyhow::Result<Self> {
+        let program = Program::start(command)?;
+        wait_until_open(publishers)?;
+        wait_until_open(subscribers)?;
+        Ok(Self {
+            program,
+            publishers: endpoint(publishers),
+            subscribers: endpoint(subscribers),
+        })
+    }
+
+    /// Rate, and CPU time of the broker, of messages from one sender to one receiving process.
+    pub(super) fn pass(&self, arena: &Arena, flow: &Flow) -> anyhow::Result<Vec<f64>> {
+        let count = flow.count.to_string();
+        let mut send = vec![
+            "--connect",
+            &self.publishers,
+            "--count",
+            &count,
+            "--windowed",
+        ];
+        let topics = flow.topics.unwrap_or(1).to_string();
+        if flow.topics.is_some() {
+            send.extend(["--native", &topics]);
+        }
+        let sender = arena.peer("send", &send)?;
+        let acks = sender.wait_for("acks")?;
+        let mut receive = vec!["--connect", &self.subscribers, "--count", &count];
+        receive.extend(["--acks", &acks]);
+        if flow.topics.is_some_and(|topics| topics > 1) {
+            receive.extend(["--topics", &topics]);
+        }
+        let receiver = arena.peer("receive", &receive)?;
+        self.measure(&sender, &receiver, flow.count)
+    }
+
+    /// The same for the records of a native publisher, in batches.
+    pub(super) fn pass_batches(&self, arena: &Arena, count: u64) -> anyhow::Result<Vec<f64>> {
+        let number = count.to_string();
+        let receive = [
+            "--connect",
+            &self.subscribers,
+            "--count",
+            &number,
+            "--records",
+        ];
+        let receiver = arena.peer("receive", &receive)?;
+        let sender = arena.peer(
+            "publish",
+            &["--connect", &self.publishers, "--count", &number],
+        )?;
+        self.measure(&sender, &receiver, count)
+    }
+
+    fn measure(
+        &self,
+        sender: &Program,
+        receiver: &Program,
+        count: u64,
+    ) -> anyhow::Result<Vec<f64>> {
+        measure(&self.program, sender, receiver, count)
+    }
+
+    pub(super) fn end(self) -> anyhow::Result<()> {
+        self.program.end()
+    }
+}
+
+/// What goes through a bus.
+pub(super) struct Flow {
+    pub(super) count: u64,
+    /// Native messages of one record, on so many topics; none: messages of the Cookbook's handler.
+    pub(super) topics: Option<u64>,
+}
+
+/// The same work for `nats-server`.
+pub(super) fn nats(arena: &Arena, count: u64) -> anyhow::Result<Vec<f64>> {
+    let (port, count_text) = (free_port()?, count.to_string());
+    let mut command = Command::new("/usr/sbin/nats-server");
+    command.args(["--addr", "127.0.0.1", "--port", &port.to_string()]);
+    let server = Program::start(command.stderr(Stdio::null()))?;
+    wait_until_open(port)?;
+    let port = port.to_string();
+    let client = ["--port", &port, "--count", &count_text];
+    let sender = arena.peer("nats-send", &client)?;
+    let acks = sender.wait_for("acks")?;
+    let receive = [client.as_slice(), &["--acks", &acks]].concat();
+    let receiver = arena.peer("nats-receive", &receive)?;
+    let result = measure(&server, &sender, &receiver, count);
+    server.end()?;
+    result
+}
+
+fn measure(
+    bus: &Program,
+    sender: &Program,
+    receiver: &Program,
+    count: u64,
+) -> anyhow::Result<Vec<f64>> {
+    let begin = sender.wait_for_number("begin")?;
+    let before = bus.cpu()?;
+    let end = receiver.wait_for_number("end")?;
+    Ok(figures(count, begin, end, bus.cpu()? - before))
+}
+
+fn ports() -> anyhow::Result<(u16, u16)> {
+    Ok((free_port()?, free_port()?))
+}
+
+fn endpoint(port: u16) -> String {
+    format!("tcp://127.0.0.1:{port}")
+}
+
+fn wait_until_open(port: u16) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if Instant::now() > deadline {
+            bail!("nobody listens at port {port}");
+        }
+        rest();
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! A native publisher with a backlog, through logsub into a formatted file.
+//!
+//! Beside it is what libzmq alone does where each record is a message: batching is what makes the
+//! difference.
+
+use crate::arena::{Arena, free_port};
+use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::program::Program;
+
+use super::{CPU, RATE, cookbook_file, into_file};
+
+/// Records of a round.
+const RECORDS: u64 = 3_000_000;
+
+pub(super) const CONTEST: Contest = Contest {
+    name: "native-file",
+    title: "A native publisher with a backlog, into a formatted file",
+    quantities: &[RATE, CPU],
+    contenders: Contenders::InTurn(&[
+        Contender {
+            name: "libzmq, a message a record",
+            run: cookbook_file::raw,
+        },
+        Contender {
+            name: "publisher and logsub",
+            run: logsub,
+        },
+    ]),
+    ratios: &[Ratio {
+        of: "publisher and logsub",
+        to: "libzmq, a message a record",
+        quantity: RATE.name,
+        target: Target::AtLeast(3.0),
+    }],
+};
+
+fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {
+    let count = arena.amount(RECORDS);
+    let folder = arena.folder()?;
+    let file = folder.path().join("log");
+    let endpoint = format!("tcp://127.0.0.1:{}", free_port()?);
+    let mut command = arena.own("logsub")?;
+    command.args(["--no-console", "--bind", &endpoint, "--file"]);
+    let receiver = Program::start(command.arg(&file))?;
+    let sender = arena.peer(
+        "publish",
+        &["--connect", &endpoint, "--count", &count.to_string()],
+    )?;
+    let result = into_file(&sender, &receiver, &file, count);
+    receiver.end()?;
+    result
+}

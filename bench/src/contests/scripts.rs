@@ -1,0 +1,84 @@
+//! Contests that Python scripts hold: what a logging call costs its caller, handlers beside Python's
+//! own, and the terminal beside other viewers.
+//!
+//! Each script goes over its contenders in turn by itself, and prints every round as JSON.
+
+use anyhow::{Context, ensure};
+
+use crate::arena::Arena;
+use crate::contest::{Contenders, Contest, Figures, Quantity, Ratio, Target};
+
+const CALL: &str = "a call";
+const RECORD: &str = "a record";
+
+pub(super) const PYTHON_CALLS: Contest = Contest {
+    name: "python-calls",
+    title: "A logging call in Python, with one argument and five fields",
+    quantities: &[Quantity {
+        name: CALL,
+        unit: "µs",
+    }],
+    contenders: Contenders::Script(|arena| run(arena, "python_handlers.py", 30_000)),
+    ratios: &[
+        shown("logbus.Handler, ZeroMQ", "FileHandler", CALL),
+        shown("logbus.Handler, ZeroMQ", "QueueHandler", CALL),
+        shown("logbus.Handler, ZeroMQ", "Cookbook ZeroMQ handler", CALL),
+        shown("logbus.Handler, NNG", "Cookbook pynng handler", CALL),
+    ],
+};
+
+pub(super) const HANDLERS: Contest = Contest {
+    name: "handlers",
+    title: "Handlers beside Python's own",
+    quantities: &[Quantity {
+        name: RECORD,
+        unit: "µs",
+    }],
+    contenders: Contenders::Script(|arena| run(arena, "handlers.py", 50_000)),
+    ratios: &[
+        shown("console: logsub", "console: Python", RECORD),
+        shown("file: logsub", "file: Python", RECORD),
+        shown("syslog, UDP: logsub", "syslog, UDP: Python", RECORD),
+        shown("socket, pickles: logsub", "socket, pickles: Python", RECORD),
+    ],
+};
+
+pub(super) const TERMINAL: Contest = Contest {
+    name: "terminal",
+    title: "Twenty senders in a terminal",
+    quantities: &[Quantity {
+        name: "terminal",
+        unit: "records/s",
+    }],
+    contenders: Contenders::Script(|arena| run(arena, "terminal.py", 400_000)),
+    ratios: &[
+        shown("logsub", "python -m zmq.log", "terminal"),
+        shown("logsub", "fblog", "terminal"),
+        shown("logsub", "fblog", "file"),
+    ],
+};
+
+const fn shown(of: &'static str, to: &'static str, quantity: &'static str) -> Ratio {
+    Ratio {
+        of,
+        to,
+        quantity,
+        target: Target::None,
+    }
+}
+
+fn run(arena: &Arena, script: &str, records: u64) -> anyhow::Result<Vec<Figures>> {
+    let mut command = arena.script(script);
+    // Records in whole thousands: handlers.py has so many different ones.
+    let records = arena.amount(records).next_multiple_of(1000);
+    command
+        .arg(records.to_string())
+        .arg(arena.rounds.to_string());
+    let output = command.stderr(std::process::Stdio::inherit()).output()?;
+    ensure!(
+        output.status.success(),
+        "{script} ended with {}",
+        output.status
+    );
+    serde_json::from_slice(&output.stdout).with_context(|| format!("what {script} printed"))
+}

@@ -1,0 +1,41 @@
+//! `publish`: the Rust publisher, with a backlog.
+//!
+//! One thread publishes the same record as fast as the queue takes it, and waits where it is full.
+
+use std::time::Duration;
+
+use clap::Parser;
+use logbus_process as process;
+use logbus_publisher::{Config, Endpoint, Overflow, Publisher, stamped};
+
+use super::{say, wait_for_the_end};
+
+/// Longer than a full queue ever takes to have room, and a subscriber to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Parser)]
+struct Arguments {
+    #[arg(long)]
+    connect: Endpoint,
+    #[arg(long)]
+    count: u64,
+}
+
+pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let arguments = Arguments::parse_from(arguments);
+    let publisher = Publisher::new(Config {
+        overflow: Overflow::Block(PATIENCE),
+        hold: PATIENCE,
+        ..Config::connect([arguments.connect])
+    })?;
+    let message = "GET /api/orders/1017 user=fred took 12.345 ms";
+    let record = stamped("myapp.http", 20, message);
+    say(&format!("begin {}", process::now()))?;
+    for _ in 0..arguments.count {
+        publisher.publish(&record);
+    }
+    let report = publisher.shutdown(PATIENCE);
+    anyhow::ensure!(report.is_complete(), "records were lost: {report:?}");
+    say(&format!("sent {}", process::now()))?;
+    wait_for_the_end()
+}

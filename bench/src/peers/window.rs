@@ -1,0 +1,96 @@
+//! A window: so many messages at most are on their way between a sender and a receiver.
+//!
+//! What stands between them may drop where a subscriber is slow, and then a rate would say nothing. With
+//! a window smaller than every queue on the way nobody can drop, whoever passes messages on, and all
+//! contenders have the same one. The receiver says now and then by a socket of its own how many it has.
+
+use anyhow::ensure;
+use zmq::{Context, Socket};
+
+use super::{say, socket};
+
+/// Messages on their way at most; every queue of a contender is made larger.
+const SIZE: u64 = 20_000;
+/// The receiver speaks up after so many.
+const EVERY: u64 = 1000;
+/// How long a receiver may be silent, in ms, before something must have been lost.
+const PATIENCE: i32 = 30_000;
+
+/// The sender's end.
+pub(super) struct Window {
+    heard: Socket,
+    sent: u64,
+    received: u64,
+}
+
+/// The receiver's end.
+pub(super) struct Progress {
+    speaks: Socket,
+    received: u64,
+}
+
+impl Window {
+    /// Says where progress is to be told (`acks ENDPOINT`).
+    pub(super) fn open(context: &Context) -> anyhow::Result<Self> {
+        let heard = context.socket(zmq::PULL)?;
+        heard.bind("tcp://127.0.0.1:*")?;
+        heard.set_rcvtimeo(PATIENCE)?;
+        say(&format!("acks {}", socket::endpoint(&heard)?))?;
+        Ok(Self {
+            heard,
+            sent: 0,
+            received: 0,
+        })
+    }
+
+    /// Waits until the receiver is there.
+    pub(super) fn wait_for_receiver(&self) -> anyhow::Result<()> {
+        self.heard.recv_bytes(0)?;
+        Ok(())
+    }
+
+    /// Whether nothing more may be sent now.
+    pub(super) fn is_full(&self) -> bool {
+        self.sent - self.received >= SIZE
+    }
+
+    /// Notes a message that was sent.
+    pub(super) fn count(&mut self) {
+        self.sent += 1;
+    }
+
+    /// Waits until the receiver has said something new.
+    pub(super) fn hear(&mut self) -> anyhow::Result<()> {
+        let said = self.heard.recv_bytes(0);
+        ensure!(
+            said.is_ok(),
+            "{} of {} messages were received and no more came",
+            self.received,
+            self.sent
+        );
+        self.received += EVERY;
+        Ok(())
+    }
+}
+
+impl Progress {
+    /// Says that the receiver is there.
+    pub(super) fn open(context: &Context, endpoint: &str) -> anyhow::Result<Self> {
+        let speaks = context.socket(zmq::PUSH)?;
+        speaks.connect(endpoint)?;
+        speaks.send("ready", 0)?;
+        Ok(Self {
+            speaks,
+            received: 0,
+        })
+    }
+
+    /// Notes a message that was received.
+    pub(super) fn count(&mut self) -> anyhow::Result<()> {
+        self.received += 1;
+        if self.received.is_multiple_of(EVERY) {
+            self.speaks.send("more", 0)?;
+        }
+        Ok(())
+    }
+}
