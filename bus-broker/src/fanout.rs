@@ -2,7 +2,7 @@
 //!
 //! Sockets hold a bounded queue for each subscriber, and a tap is a bounded channel to a receiver
 //! in this process. Nobody here waits: what one of them has no room for, that one loses, and finds
-//! out by the sequence numbers.
+//! out by the sequence numbers. Taps get what came in one turn in one piece.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use logbus_schemas::wire::{self, HEADER_LEN, Native};
 use logbus_transport::{Error, Frame, Message, Outlet, Sent};
 
 use crate::pyzmq::PyzmqOutlets;
-use crate::tap::Tap;
+use crate::tap::{Inbound, Tap};
 use crate::translate::NativeMessage;
 
 /// Everybody on the subscribers' side.
@@ -20,7 +20,13 @@ pub(crate) struct Fanout {
     /// For each outlet, whether anybody is subscribed there.
     listened: Vec<usize>,
     pyzmq: PyzmqOutlets,
-    taps: Vec<Tap>,
+    taps: Vec<Tapped>,
+}
+
+/// A tap, and what it is to be given at the end of this turn.
+struct Tapped {
+    tap: Tap,
+    gathered: Vec<Inbound>,
 }
 
 impl Fanout {
@@ -29,7 +35,13 @@ impl Fanout {
             listened: vec![0; outlets.len()],
             outlets,
             pyzmq,
-            taps,
+            taps: taps
+                .into_iter()
+                .map(|tap| Tapped {
+                    tap,
+                    gathered: Vec::new(),
+                })
+                .collect(),
         }
     }
 
@@ -66,33 +78,25 @@ impl Fanout {
 
     /// Sends a native message to whoever wants it, in the shape that each of them takes.
     pub(crate) fn send(&mut self, message: Message, from: &Arc<str>) -> Result<(), Error> {
-        for tap in &self.taps {
-            if message
-                .frames()
-                .first()
-                .is_some_and(|frame| tap.wants(frame))
+        self.pyzmq.send(&message)?;
+        let is_listened = |listened: &&usize| **listened > 0;
+        let tapped = self.taps.iter().filter(|tapped| tapped.wants(&message));
+        let mut copies = Copies {
+            left: tapped.count() + self.listened.iter().filter(is_listened).count(),
+            message: Some(message),
+        };
+        for tapped in &mut self.taps {
+            if copies.message.as_ref().is_some_and(|m| tapped.wants(m))
+                && let Some(message) = copies.next()
             {
-                tap.offer(message.copy(), from, None);
+                tapped.gather(message, from, None);
             }
         }
-        self.pyzmq.send(&message)?;
-        let mut listening = self
-            .outlets
-            .iter_mut()
-            .zip(&self.listened)
-            .filter(|(_, listened)| **listened > 0)
-            .map(|(outlet, _)| outlet)
-            .peekable();
-        let mut message = Some(message);
-        while let Some(outlet) = listening.next() {
-            // The last one gets the message itself, which costs no copy.
-            let next = if listening.peek().is_some() {
-                message.as_ref().map(Message::copy)
-            } else {
-                message.take()
-            };
-            if let Some(next) = next {
-                give(&mut **outlet, next)?;
+        for (outlet, listened) in self.outlets.iter_mut().zip(&self.listened) {
+            if *listened > 0
+                && let Some(message) = copies.next()
+            {
+                give(&mut **outlet, message)?;
             }
         }
         Ok(())
@@ -120,25 +124,65 @@ impl Fanout {
     /// Hands a message that cannot be read to the taps, which read for themselves; `false` when
     /// there are none.
     pub(crate) fn pass_malformed(
-        &self,
+        &mut self,
         message: &Message,
         from: &Arc<str>,
         dialect: Option<&'static Dialect>,
     ) -> bool {
-        for tap in &self.taps {
-            tap.offer(message.copy(), from, dialect);
+        for tapped in &mut self.taps {
+            tapped.gather(message.copy(), from, dialect);
         }
         !self.taps.is_empty()
     }
 
     /// Messages that the taps had no room for.
     pub(crate) fn tap_overflow(&self) -> u64 {
-        self.taps.iter().map(Tap::overflow).sum()
+        self.taps.iter().map(|tapped| tapped.tap.overflow()).sum()
+    }
+
+    /// Gives the taps what was gathered for them.
+    pub(crate) fn hand_over(&mut self) {
+        for Tapped { tap, gathered } in &mut self.taps {
+            if !gathered.is_empty() {
+                tap.offer(std::mem::take(gathered));
+            }
+        }
     }
 
     pub(crate) fn into_outlets(self) -> impl Iterator<Item = Box<dyn Outlet>> {
         let pyzmq = self.pyzmq.into_outlets();
         self.outlets.into_iter().chain(pyzmq)
+    }
+}
+
+/// A message for some receivers: the last one gets the message itself, which costs no copy.
+struct Copies {
+    message: Option<Message>,
+    left: usize,
+}
+
+impl Copies {
+    fn next(&mut self) -> Option<Message> {
+        self.left = self.left.saturating_sub(1);
+        match self.left {
+            0 => self.message.take(),
+            _ => self.message.as_ref().map(Message::copy),
+        }
+    }
+}
+
+impl Tapped {
+    fn wants(&self, message: &Message) -> bool {
+        let first = message.frames().first();
+        first.is_some_and(|frame| self.tap.wants(frame))
+    }
+
+    fn gather(&mut self, message: Message, from: &Arc<str>, dialect: Option<&'static Dialect>) {
+        self.gathered.push(Inbound {
+            message,
+            from: from.clone(),
+            dialect,
+        });
     }
 }
 

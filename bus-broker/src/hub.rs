@@ -186,6 +186,7 @@ impl Hub {
             }
             self.next_heartbeat = Instant::now() + HEARTBEAT;
         }
+        self.fanout.hand_over();
         Ok(is_more)
     }
 
@@ -229,6 +230,7 @@ impl Hub {
                 self.pass_on(message, &from, dialect, way)?;
             }
             is_more |= taken == TURN_MESSAGES;
+            self.fanout.hand_over();
         }
         Ok(is_more)
     }
@@ -391,6 +393,7 @@ impl Hub {
             // A socket that fails now is about to be closed anyway.
             drop(self.send_own(goodbye, None));
         }
+        self.fanout.hand_over();
         self.summary.tap_overflow = self.fanout.tap_overflow();
         self.summary.refused = self
             .guard

@@ -2,7 +2,8 @@
 //!
 //! Whoever receives messages offers them to the tap and never waits; what finds the queue full is
 //! counted, and the taker is told how many messages that were. The bound is on bytes, because
-//! messages differ so much in size.
+//! messages differ so much in size. What was received in one turn is handed over in one piece: waking
+//! the other thread for every message costs more than decoding it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -33,16 +34,27 @@ pub struct Inbound {
 #[derive(Debug, Clone)]
 pub struct Tap {
     topics: Arc<[TopicFilter]>,
-    queue: Sender<Inbound>,
+    queue: Sender<Load>,
     gauge: Arc<Gauge>,
 }
 
 /// The end from which they are taken.
 #[derive(Debug)]
 pub struct Taker {
-    queue: Receiver<Inbound>,
+    queue: Receiver<Load>,
     gauge: Arc<Gauge>,
     told: u64,
+    /// What is left of the load in hand.
+    messages: std::vec::IntoIter<Inbound>,
+    /// How large it was; it has its room until the next is taken.
+    size: usize,
+}
+
+/// What was handed over at once.
+#[derive(Debug)]
+struct Load {
+    messages: Vec<Inbound>,
+    size: usize,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +78,8 @@ pub fn tap(topics: &[TopicFilter]) -> (Tap, Taker) {
             queue: receiver,
             gauge,
             told: 0,
+            messages: Vec::new().into_iter(),
+            size: 0,
         },
     )
 }
@@ -82,20 +96,26 @@ impl Tap {
             .collect()
     }
 
-    /// Puts a message into the queue, or counts it.
-    pub fn offer(&self, message: Message, from: &Arc<str>, dialect: Option<&'static Dialect>) {
-        let size = message.len_bytes() + OVERHEAD;
-        if self.gauge.bytes.load(Ordering::Relaxed) + size > MAX_BYTES {
-            self.gauge.overflow.fetch_add(1, Ordering::Relaxed);
+    /// Puts messages into the queue, and counts those that have no room.
+    pub fn offer(&self, mut messages: Vec<Inbound>) {
+        let room = MAX_BYTES.saturating_sub(self.gauge.bytes.load(Ordering::Relaxed));
+        let (offered, mut size) = (messages.len(), 0);
+        messages.retain(|inbound| {
+            let has_room = size + inbound.size() <= room;
+            size += if has_room { inbound.size() } else { 0 };
+            has_room
+        });
+        let refused = offered - messages.len();
+        if refused > 0 {
+            let overflow = &self.gauge.overflow;
+            overflow.fetch_add(refused as u64, Ordering::Relaxed);
+        }
+        if messages.is_empty() {
             return;
         }
         self.gauge.bytes.fetch_add(size, Ordering::Relaxed);
         // The taker is gone only when all is over.
-        drop(self.queue.send(Inbound {
-            message,
-            from: from.clone(),
-            dialect,
-        }));
+        drop(self.queue.send(Load { messages, size }));
     }
 
     pub(crate) fn wants(&self, first_frame: &[u8]) -> bool {
@@ -111,14 +131,26 @@ impl Tap {
     }
 }
 
+impl Inbound {
+    fn size(&self) -> usize {
+        self.message.len_bytes() + OVERHEAD
+    }
+}
+
 impl Taker {
     /// The next message, waiting for it no longer than this; an error when there is none, or when
     /// every tap is gone.
-    pub fn take(&self, longest: Duration) -> Result<Inbound, RecvTimeoutError> {
-        let inbound = self.queue.recv_timeout(longest)?;
-        let size = inbound.message.len_bytes() + OVERHEAD;
-        self.gauge.bytes.fetch_sub(size, Ordering::Relaxed);
-        Ok(inbound)
+    pub fn take(&mut self, longest: Duration) -> Result<Inbound, RecvTimeoutError> {
+        loop {
+            if let Some(inbound) = self.messages.next() {
+                return Ok(inbound);
+            }
+            let done = std::mem::take(&mut self.size);
+            self.gauge.bytes.fetch_sub(done, Ordering::Relaxed);
+            let load = self.queue.recv_timeout(longest)?;
+            self.size = load.size;
+            self.messages = load.messages.into_iter();
+        }
     }
 
     /// Messages that found the queue full since the last call.
@@ -136,16 +168,22 @@ mod tests {
     fn what_finds_no_room_is_counted_and_told_once() {
         let (tap, mut taker) = tap(&[]);
         let from: Arc<str> = "test".into();
-        for _ in 0..3 {
-            tap.offer(
-                Message::single(vec![0; MAX_BYTES / 2 - OVERHEAD]),
-                &from,
-                None,
-            );
-        }
+        let inbound = |size| Inbound {
+            message: Message::single(vec![0; size]),
+            from: from.clone(),
+            dialect: None,
+        };
+        let half = MAX_BYTES / 2 - OVERHEAD;
+        tap.offer(vec![inbound(half)]);
+        tap.offer(vec![inbound(half), inbound(half)]);
         assert_eq!((taker.overflow(), taker.overflow()), (1, 0));
         assert!(taker.take(Duration::ZERO).is_ok());
-        tap.offer(Message::single(vec![1]), &from, None);
+        // What the taker has in hand still counts.
+        tap.offer(vec![inbound(1)]);
+        assert_eq!(taker.overflow(), 1);
+        assert!(taker.take(Duration::ZERO).is_ok());
+        assert!(taker.take(Duration::ZERO).is_err());
+        tap.offer(vec![inbound(1)]);
         assert_eq!(taker.overflow(), 0);
     }
 }

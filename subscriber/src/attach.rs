@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use logbus_broker as broker;
-use logbus_broker::{Broker, Entrance, ListenConfig, Tap};
+use logbus_broker::{Broker, Entrance, Inbound, ListenConfig, Tap};
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
     Attachment, Endpoint, Error, ErrorKind, Inlet, InletKind, Options, PollSet, open_inlet, wait,
@@ -165,7 +165,11 @@ impl Places {
                     return Ok(Some((inlet, owner)));
                 }
                 // Records may come first: they are as good a greeting, and must not be lost.
-                tap.offer(message, &self.subscribers.to_string().into(), None);
+                tap.offer(vec![Inbound {
+                    message,
+                    from: self.subscribers.to_string().into(),
+                    dialect: None,
+                }]);
             }
             let mut set = PollSet::new();
             inlet.poll(&mut set);

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use logbus_broker::{Broker, Entrance, Tap};
+use logbus_broker::{Broker, Entrance, Inbound, Tap};
 use logbus_schemas::dialect;
 use logbus_schemas::wire::WELCOME;
 use logbus_transport::{
@@ -328,7 +328,7 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
     fn receive_some(&self, inlets: &mut [Named]) -> Result<bool, Error> {
         let mut is_more = false;
         for named in inlets {
-            let mut taken = 0;
+            let (mut taken, mut gathered) = (0, Vec::new());
             while taken < TURN_MESSAGES
                 && let Some(message) = named.inlet.receive()?
             {
@@ -338,9 +338,14 @@ impl<S: Fn(&str) + Send + Clone + 'static> Worker<S> {
                     .first()
                     .is_some_and(|frame| frame.starts_with(WELCOME))
                 {
-                    self.tap.offer(message, &named.name, None);
+                    gathered.push(Inbound {
+                        message,
+                        from: named.name.clone(),
+                        dialect: None,
+                    });
                 }
             }
+            self.tap.offer(gathered);
             is_more |= taken == TURN_MESSAGES;
         }
         Ok(is_more)

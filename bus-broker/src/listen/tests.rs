@@ -1,5 +1,6 @@
 //! Senders that do as they should, and senders that do not, at real sockets.
 
+use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, channel};
@@ -18,7 +19,7 @@ const PICKLE: &[u8] = b"}(U\x04nameU\x01aU\x03msgU\x02hiu.";
 
 struct World {
     broker: Broker,
-    taker: Taker,
+    taker: RefCell<Taker>,
     said: Receiver<String>,
 }
 
@@ -37,7 +38,7 @@ impl World {
         });
         Self {
             broker: broker.unwrap(),
-            taker,
+            taker: RefCell::new(taker),
             said,
         }
     }
@@ -52,7 +53,7 @@ impl World {
     /// The next record; what was rejected, which comes as it is, is passed over.
     fn next_record(&self) -> Record {
         loop {
-            let inbound = self.taker.take(LONG).unwrap();
+            let inbound = self.taker.borrow_mut().take(LONG).unwrap();
             let frames: Vec<&[u8]> = inbound.message.frames().iter().map(|f| &**f).collect();
             if let Ok(Reading::Native {
                 header, payload, ..
@@ -172,7 +173,7 @@ fn half_a_frame_is_counted_and_kept() {
     stream.write_all(&framed(PICKLE)[..20]).unwrap();
     drop(stream);
     world.expect_said("a frame ended too early; connection from 127.0.0.1:");
-    let inbound = world.taker.take(LONG).unwrap();
+    let inbound = world.taker.borrow_mut().take(LONG).unwrap();
     assert_eq!(&*inbound.message.frames()[0], &PICKLE[..16]);
     assert_eq!(inbound.dialect.map(|dialect| dialect.name), Some("pickle"));
     assert_eq!(world.troubles(Trouble::BrokenFrame), 1);

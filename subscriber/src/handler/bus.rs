@@ -189,11 +189,12 @@ pub(super) mod tests {
         let state = Mutex::new((
             Decoder::new(config, process::now()),
             String::new(),
+            taker,
             receiving,
         ));
         let look = move || {
             let mut state = state.lock().unwrap();
-            let (decoder, shown, _) = &mut *state;
+            let (decoder, shown, taker, _) = &mut *state;
             while shown.matches('\n').count() < count() {
                 let inbound = taker.take(Duration::from_secs(30)).unwrap();
                 let mut items = Vec::new();

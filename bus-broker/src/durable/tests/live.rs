@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn what_a_durable_publisher_sends_goes_live_when_it_is_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let (tap, taker) = tap(&[]);
+    let (tap, mut taker) = tap(&[]);
     let mut config = config(dir.path());
     config.taps = vec![tap];
     let world = start_as(config);

@@ -74,7 +74,7 @@ impl Bench {
     }
 
     fn hear(&self, kept: &Kept) {
-        self.tap.offer(kept.message(), &"the bus".into(), None);
+        self.tap.offer(vec![live(kept.message())]);
     }
 
     /// Everything that comes until nothing does: texts of records, and notices.
@@ -336,12 +336,20 @@ proptest! {
     }
 }
 
+fn live(message: Message) -> Inbound {
+    Inbound {
+        message,
+        from: "the bus".into(),
+        dialect: None,
+    }
+}
+
 /// Only messages wait; the taker hands on what the tap was offered.
 #[test]
 fn without_a_journal_there_is_nothing_but_the_bus() {
     let (tap, taker) = tap(&[]);
     let mut intake = Intake::live(taker);
-    tap.offer(Message::single(vec![1]), &"the bus".into(), None);
+    tap.offer(vec![live(Message::single(vec![1]))]);
     assert!(matches!(intake.take(Duration::ZERO), Ok(Taken::Live(_))));
     drop(tap);
     assert_eq!(
