@@ -5,6 +5,8 @@
 //! text, `True`, `None`. Whether a character is printable is decided by its class in Rust's
 //! standard library, which differs from Python's tables for a few unassigned code points.
 
+use std::fmt::Write;
+
 use crate::value::Value;
 
 pub mod brace;
@@ -25,7 +27,10 @@ pub fn repr_of(value: &Value, out: &mut String) {
         Value::Null => out.push_str("None"),
         Value::Bool(true) => out.push_str("True"),
         Value::Bool(false) => out.push_str("False"),
-        Value::Int(n) => out.push_str(&n.to_string()),
+        Value::Int(n) => {
+            // Writing to a string never fails.
+            let _infallible = write!(out, "{n}");
+        }
         Value::UInt(n) => out.push_str(&n.to_string()),
         Value::BigInt(digits) => out.push_str(digits),
         Value::Float(x) => out.push_str(&float_repr(*x)),

@@ -5,6 +5,8 @@
 //! rendering it with arguments gives the text, or says that they do not fit each other, as Python
 //! raises `TypeError`, `ValueError` or `KeyError`.
 
+use std::borrow::Cow;
+
 use super::{ascii_of, repr_of, str_of};
 use crate::value::{Map, Value};
 
@@ -266,7 +268,13 @@ impl Cursor<'_> {
 
 impl Conversion {
     /// This conversion with what `*` stands for.
-    fn with_sizes(&self, args: &mut std::slice::Iter<'_, Value>) -> Result<Self, Mismatch> {
+    fn with_sizes(
+        &self,
+        args: &mut std::slice::Iter<'_, Value>,
+    ) -> Result<Cow<'_, Self>, Mismatch> {
+        if self.width != Size::FromArgument && self.precision != Size::FromArgument {
+            return Ok(Cow::Borrowed(self));
+        }
         let mut conversion = self.clone();
         if self.width == Size::FromArgument {
             let width = args.next().and_then(Value::as_i64).ok_or(Mismatch)?;
@@ -277,7 +285,12 @@ impl Conversion {
             let precision = args.next().and_then(Value::as_i64).ok_or(Mismatch)?;
             conversion.precision = Size::Of(usize::try_from(precision).unwrap_or(0));
         }
-        Ok(conversion)
+        Ok(Cow::Owned(conversion))
+    }
+
+    /// Whether this is `%s` with nothing between: a text goes through it as it is.
+    pub fn is_plain(&self) -> bool {
+        self.kind == 's' && self.width == Size::None && self.precision == Size::None
     }
 
     fn precision(&self) -> Option<usize> {
@@ -290,6 +303,10 @@ impl Conversion {
     /// Adds `value` as this conversion shows it.
     pub fn render(&self, value: &Value, out: &mut String) -> Result<(), Mismatch> {
         match self.kind {
+            's' if self.is_plain() => {
+                str_of(value, out);
+                Ok(())
+            }
             's' | 'r' | 'a' => {
                 let mut text = String::new();
                 match self.kind {

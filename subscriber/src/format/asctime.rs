@@ -4,6 +4,8 @@
 //! default one, `%Y-%m-%d %H:%M:%S`, with `,` and the milliseconds behind. The text of the last
 //! second is kept, because records come many to a second.
 
+use std::fmt::Write;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use logbus_schemas::python::percent::Template;
@@ -12,16 +14,26 @@ use logbus_schemas::{Record, Value};
 use super::strftime::strftime;
 
 const DEFAULT_TIME: &str = "%Y-%m-%d %H:%M:%S";
+#[cfg(test)]
 const DEFAULT_MSEC: &str = "%s,%03d";
 
 /// How times are shown.
 #[derive(Debug, Clone)]
 pub(super) struct Asctime {
     format: String,
-    /// Puts the time and the milliseconds together; without it there are none.
-    msec: Option<Template>,
+    msec: Msec,
     zone: TimeZone,
     last: Option<(i64, String)>,
+}
+
+/// How the time and the milliseconds go together.
+#[derive(Debug, Clone)]
+enum Msec {
+    /// There are none.
+    None,
+    /// As Python's `default_msec_format` has them, `%s,%03d`. Rendered as a template it takes as long as all the rest of a line.
+    Usual,
+    Of(Template),
 }
 
 impl Asctime {
@@ -30,8 +42,8 @@ impl Asctime {
         Self {
             format: datefmt.unwrap_or(DEFAULT_TIME).to_owned(),
             msec: match datefmt {
-                Some(_) => None,
-                None => Template::parse(DEFAULT_MSEC).ok(),
+                Some(_) => Msec::None,
+                None => Msec::Usual,
             },
             zone: TimeZone::system(),
             last: None,
@@ -46,7 +58,7 @@ impl Asctime {
 
     /// With the milliseconds in another way, or without.
     pub(super) fn with_msec(mut self, msec: Option<Template>) -> Self {
-        self.msec = msec;
+        self.msec = msec.map_or(Msec::None, Msec::Of);
         self
     }
 
@@ -72,18 +84,23 @@ impl Asctime {
         let Some((_, text)) = &self.last else {
             return;
         };
-        let Some(msec) = &self.msec else {
-            return out.push_str(text);
+        let millis = || {
+            let said = record.get("msecs").and_then(|msecs| msecs.as_f64());
+            let said = said.filter(|millis| !millis.is_nan());
+            let millis = said.unwrap_or((created - created.floor()) * 1000.0);
+            millis.clamp(0.0, 999.999)
         };
-        let millis = record.get("msecs").and_then(|msecs| msecs.as_f64());
-        let millis = millis.unwrap_or((created - created.floor()) * 1000.0);
-        let parts = [
-            Value::from(text.as_str()),
-            Value::from(millis.clamp(0.0, 999.999)),
-        ];
-        match msec.render_list(&parts) {
-            Ok(whole) => out.push_str(&whole),
-            Err(_) => out.push_str(text),
+        match &self.msec {
+            Msec::None => out.push_str(text),
+            Msec::Usual => {
+                // Writing to a string never fails.
+                let _infallible = write!(out, "{text},{:03}", millis() as u16);
+            }
+            Msec::Of(template) => {
+                let parts = [Value::from(text.as_str()), Value::from(millis())];
+                let whole = template.render_list(&parts);
+                out.push_str(whole.as_deref().unwrap_or(text));
+            }
         }
     }
 
@@ -114,6 +131,31 @@ mod tests {
     fn times_look_as_in_python() {
         assert_eq!(shown(None, 1795207453.7225823), "2026-11-20 20:44:13,722");
         assert_eq!(shown(Some("%H:%M"), 1795207453.7), "20:44");
+    }
+
+    #[test]
+    fn the_usual_milliseconds_are_what_their_template_makes_of_them() {
+        for msecs in [
+            0.0,
+            0.999,
+            7.0,
+            45.6,
+            722.582,
+            999.0,
+            999.9999,
+            -3.0,
+            f64::NAN,
+        ] {
+            let mut record = Record::new("a", 20, "m");
+            record.set("created", 1795207453.7225823);
+            record.set("msecs", msecs);
+            let usual = Asctime::new(None).in_zone(TimeZone::UTC);
+            let template = Template::parse(DEFAULT_MSEC).ok();
+            let mut texts = [String::new(), String::new()];
+            usual.clone().format(&record, &mut texts[0]);
+            usual.with_msec(template).format(&record, &mut texts[1]);
+            assert_eq!(texts[0], texts[1], "{msecs}");
+        }
     }
 
     #[test]

@@ -237,6 +237,10 @@ impl<'a> Fields<'a> {
                 percent::Part::Literal(text) => out.push_str(text),
                 percent::Part::Conversion(conversion) => {
                     let name = conversion.key.as_deref().unwrap_or_default();
+                    if name == "asctime" && conversion.is_plain() {
+                        self.asctime.format(self.record, out);
+                        continue;
+                    }
                     let field = self.get(name);
                     by_percent(conversion, &field, out);
                 }
