@@ -7,7 +7,7 @@
 //! An event (`seq/event.rs`) is on disk (`seq/spool.rs`) once it is flushed, and a thread
 //! (`seq/shipper.rs`) posts what waits there in batches (`seq/client.rs`). It is deleted when the
 //! server has taken it, so it arrives at least once, also after a crash; twice only where an answer
-//! was lost. When the spool is full, new events are dropped and counted.
+//! was lost, or the program was killed while it delivered. When the spool is full, new events are dropped and counted.
 
 mod client;
 pub(crate) mod event;
@@ -32,8 +32,9 @@ use super::{Fault, Handler, Opener, Row, Setting, is_shown};
 use crate::config::options::{Form, Kind, Options, Parameter, parameter};
 use crate::item::Item;
 
-/// Events that are gathered before they go to the spool without waiting for a pause.
-const GATHERED: usize = 1000;
+/// Events that are gathered before they go to the spool without waiting for a pause: each time costs a
+/// sync.
+const GATHERED: usize = 4000;
 /// Bytes of events that are kept while the spool cannot be written.
 const MAX_GATHERED: usize = 16 << 20;
 /// Bytes of one request that Seq takes (`RawPayloadMaximumContentLength` is 10 MiB), with room.

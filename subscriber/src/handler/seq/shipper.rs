@@ -105,7 +105,11 @@ impl Shared {
     }
 
     pub(super) fn stop(&self) {
-        self.lock().stops = true;
+        let mut state = self.lock();
+        state.stops = true;
+        // What fails here is sent again by the next run.
+        drop(state.spool.settle());
+        drop(state);
         self.wake();
     }
 
