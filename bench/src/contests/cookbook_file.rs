@@ -1,10 +1,11 @@
 //! The Logging Cookbook's messages, one JSON dict each, into a formatted file.
 //!
 //! The same sender feeds all: a plain SUB socket that forgets what it takes, which is the limit;
-//! logsub; and the Cookbook's own listener. The sender waits for whoever is slower, so nothing is lost.
+//! logsub; and the Cookbook's own listener. No more than a window of messages is on its way, so nothing is lost.
 
 use crate::arena::Arena;
 use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::peers::window::Progress;
 use crate::program::Program;
 
 use super::{CPU, RATE, figures, into_file};
@@ -57,11 +58,17 @@ pub(super) const CONTEST: Contest = Contest {
 /// The limit; `native_file.rs` has it, too.
 pub(super) fn raw(arena: &Arena) -> anyhow::Result<Vec<f64>> {
     let count = arena.amount(MESSAGES);
-    let (sender, endpoint) = sender(arena, count)?;
-    let receiver = arena.peer(
-        "receive",
-        &["--connect", &endpoint, "--count", &count.to_string()],
-    )?;
+    let (sender, endpoint, acks) = sender(arena, count)?;
+    let count_text = count.to_string();
+    let receive = [
+        "--connect",
+        &endpoint,
+        "--count",
+        &count_text,
+        "--acks",
+        &acks,
+    ];
+    let receiver = arena.peer("receive", &receive)?;
     let begin = sender.wait_for_number("begin")?;
     let before = receiver.cpu()?;
     let end = receiver.wait_for_number("end")?;
@@ -72,11 +79,11 @@ fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {
     let count = arena.amount(MESSAGES);
     let folder = arena.folder()?;
     let file = folder.path().join("log");
-    let (sender, endpoint) = sender(arena, count)?;
+    let (sender, endpoint, acks) = sender(arena, count)?;
     let mut command = arena.own("logsub")?;
     command.args(["--no-console", "--connect", &endpoint, "--file"]);
     let receiver = Program::start(command.arg(&file))?;
-    let result = into_file(&sender, &receiver, &file, count);
+    let result = into_file(&sender, &receiver, &file, count, progress(&acks)?);
     receiver.end()?;
     result
 }
@@ -85,14 +92,19 @@ fn cookbook(arena: &Arena) -> anyhow::Result<Vec<f64>> {
     let count = arena.amount(FEWER);
     let folder = arena.folder()?;
     let file = folder.path().join("log");
-    let (sender, endpoint) = sender(arena, count)?;
+    let (sender, endpoint, acks) = sender(arena, count)?;
     let mut command = arena.script("peers/cookbook_listener.py");
     let receiver = Program::start(command.arg(&endpoint).arg(&file))?;
-    into_file(&sender, &receiver, &file, count)
+    into_file(&sender, &receiver, &file, count, progress(&acks)?)
 }
 
-fn sender(arena: &Arena, count: u64) -> anyhow::Result<(Program, String)> {
-    let sender = arena.peer("send", &["--count", &count.to_string()])?;
-    let endpoint = sender.wait_for("at")?;
-    Ok((sender, endpoint))
+/// A sender, where it is, and where it is told of progress.
+fn sender(arena: &Arena, count: u64) -> anyhow::Result<(Program, String, String)> {
+    let sender = arena.peer("send", &["--count", &count.to_string(), "--windowed"])?;
+    let (endpoint, acks) = (sender.wait_for("at")?, sender.wait_for("acks")?);
+    Ok((sender, endpoint, acks))
+}
+
+fn progress(acks: &str) -> anyhow::Result<Option<Progress>> {
+    Progress::open(&zmq::Context::new(), acks).map(Some)
 }

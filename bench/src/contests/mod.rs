@@ -12,12 +12,15 @@ mod topics;
 mod seq;
 mod scripts;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::ensure;
 
 use crate::contest::{Contest, Quantity};
+use crate::peers::window::Progress;
 use crate::program::Program;
 
 /// Every contest, in the order of the table.
@@ -43,27 +46,45 @@ const CPU: Quantity = Quantity {
     name: "CPU",
     unit: "µs/record",
 };
-/// A file that has not grown for so long is complete.
-const QUIET: Duration = Duration::from_millis(500);
+/// A file that has not grown for so long will not grow any more.
+const QUIET: Duration = Duration::from_secs(30);
 /// How often it is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Waits until a file has its last line; the time at which it was written, in ns since 1970. The
-/// kernel notes that in steps of a few ms.
-fn last_line(path: &Path) -> anyhow::Result<u64> {
+/// Waits until a file has so many lines, which are all of one length; the time at which the last one was
+/// written, in ns since 1970. The kernel notes that in steps of a few ms. Meanwhile `progress` is told how
+/// many there are.
+fn last_line(path: &Path, count: u64, mut progress: Option<Progress>) -> anyhow::Result<u64> {
+    let mut length = None;
     loop {
         rest();
         let Ok(metadata) = path.metadata() else {
             continue;
         };
+        if length.is_none() {
+            length = first_line(path)?;
+        }
+        let lines = length.map_or(0, |length| metadata.len() / length);
+        if let Some(progress) = &mut progress {
+            progress.reach(lines)?;
+        }
         let modified = metadata.modified()?;
-        let is_quiet = SystemTime::now()
-            .duration_since(modified)
-            .is_ok_and(|past| past >= QUIET);
-        if is_quiet && metadata.len() > 0 {
+        if lines >= count {
             return Ok(modified.duration_since(UNIX_EPOCH)?.as_nanos() as u64);
         }
+        let past = SystemTime::now().duration_since(modified);
+        ensure!(
+            past.is_ok_and(|past| past < QUIET),
+            "{lines} lines of {count} records, and no more come"
+        );
     }
+}
+
+/// The bytes of a file's first line, when it has one.
+fn first_line(path: &Path) -> anyhow::Result<Option<u64>> {
+    let mut line = String::new();
+    BufReader::new(File::open(path)?).read_line(&mut line)?;
+    Ok(line.ends_with('\n').then_some(line.len() as u64))
 }
 
 /// Waits for a moment before something is looked at again.
@@ -75,27 +96,18 @@ fn rest() {
     std::thread::sleep(LOOK_EVERY);
 }
 
-/// Lines of a file.
-fn lines(path: &Path) -> anyhow::Result<u64> {
-    let bytes = std::fs::read(path)?;
-    Ok(bytes.iter().filter(|byte| **byte == b'\n').count() as u64)
-}
-
 /// Rate and CPU time of a program that writes what a sender sends into a file, which must be all.
 fn into_file(
     sender: &Program,
     receiver: &Program,
     file: &Path,
     count: u64,
+    progress: Option<Progress>,
 ) -> anyhow::Result<Vec<f64>> {
     let begin: u64 = sender.wait_for_number("begin")?;
     let before = receiver.cpu()?;
-    sender.wait_for("sent")?;
-    let end = last_line(file)?;
-    let cpu = receiver.cpu()? - before;
-    let written = lines(file)?;
-    ensure!(written == count, "{written} lines of {count} records");
-    Ok(figures(count, begin, end, cpu))
+    let end = last_line(file, count, progress)?;
+    Ok(figures(count, begin, end, receiver.cpu()? - before))
 }
 
 /// A rate and the CPU time of one.

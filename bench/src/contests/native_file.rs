@@ -46,7 +46,7 @@ fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {
         "publish",
         &["--connect", &endpoint, "--count", &count.to_string()],
     )?;
-    let result = into_file(&sender, &receiver, &file, count);
+    let result = into_file(&sender, &receiver, &file, count, None);
     receiver.end()?;
     result
 }

@@ -6,7 +6,7 @@
 //! input ends, so that it can be asked for its CPU time.
 
 mod socket;
-mod window;
+pub(crate) mod window;
 mod send;
 mod receive;
 mod publish;

@@ -2,7 +2,8 @@
 //!
 //! What stands between them may drop where a subscriber is slow, and then a rate would say nothing. With
 //! a window smaller than every queue on the way nobody can drop, whoever passes messages on, and all
-//! contenders have the same one. The receiver says now and then by a socket of its own how many it has.
+//! contenders have the same one. The receiver says now and then by a socket of its own how many it has;
+//! for a program that writes a file, its contest says so (`contests/mod.rs`).
 
 use anyhow::ensure;
 use zmq::{Context, Socket};
@@ -24,7 +25,7 @@ pub(super) struct Window {
 }
 
 /// The receiver's end.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     speaks: Socket,
     received: u64,
 }
@@ -75,7 +76,7 @@ impl Window {
 
 impl Progress {
     /// Says that the receiver is there.
-    pub(super) fn open(context: &Context, endpoint: &str) -> anyhow::Result<Self> {
+    pub(crate) fn open(context: &Context, endpoint: &str) -> anyhow::Result<Self> {
         let speaks = context.socket(zmq::PUSH)?;
         speaks.connect(endpoint)?;
         speaks.send("ready", 0)?;
@@ -87,10 +88,15 @@ impl Progress {
 
     /// Notes a message that was received.
     pub(super) fn count(&mut self) -> anyhow::Result<()> {
-        self.received += 1;
-        if self.received.is_multiple_of(EVERY) {
+        self.reach(self.received + 1)
+    }
+
+    /// Notes that so many were received in all.
+    pub(crate) fn reach(&mut self, received: u64) -> anyhow::Result<()> {
+        for _ in self.received / EVERY..received / EVERY {
             self.speaks.send("more", 0)?;
         }
+        self.received = received.max(self.received);
         Ok(())
     }
 }
