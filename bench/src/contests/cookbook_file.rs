@@ -5,10 +5,9 @@
 
 use crate::arena::Arena;
 use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
-use crate::peers::window::Progress;
 use crate::program::Program;
 
-use super::{CPU, RATE, figures, into_file};
+use super::{CPU, RATE, figures, into_file, progress};
 
 /// Messages of a round.
 const MESSAGES: u64 = 600_000;
@@ -103,8 +102,4 @@ fn sender(arena: &Arena, count: u64) -> anyhow::Result<(Program, String, String)
     let sender = arena.peer("send", &["--count", &count.to_string(), "--windowed"])?;
     let (endpoint, acks) = (sender.wait_for("at")?, sender.wait_for("acks")?);
     Ok((sender, endpoint, acks))
-}
-
-fn progress(acks: &str) -> anyhow::Result<Option<Progress>> {
-    Progress::open(&zmq::Context::new(), acks).map(Some)
 }

@@ -96,6 +96,11 @@ fn rest() {
     std::thread::sleep(LOOK_EVERY);
 }
 
+/// The end of a window at which its sender is told how many lines a file has.
+fn progress(acks: &str) -> anyhow::Result<Option<Progress>> {
+    Progress::open(&zmq::Context::new(), acks).map(Some)
+}
+
 /// Rate and CPU time of a program that writes what a sender sends into a file, which must be all.
 fn into_file(
     sender: &Program,

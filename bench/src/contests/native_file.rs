@@ -7,7 +7,7 @@ use crate::arena::{Arena, free_port};
 use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
 use crate::program::Program;
 
-use super::{CPU, RATE, cookbook_file, into_file};
+use super::{CPU, RATE, cookbook_file, into_file, progress};
 
 /// Records of a round.
 const RECORDS: u64 = 3_000_000;
@@ -42,11 +42,11 @@ fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {
     let mut command = arena.own("logsub")?;
     command.args(["--no-console", "--bind", &endpoint, "--file"]);
     let receiver = Program::start(command.arg(&file))?;
-    let sender = arena.peer(
-        "publish",
-        &["--connect", &endpoint, "--count", &count.to_string()],
-    )?;
-    let result = into_file(&sender, &receiver, &file, count, None);
+    let count_text = count.to_string();
+    let publish = ["--connect", &endpoint, "--count", &count_text, "--windowed"];
+    let sender = arena.peer("publish", &publish)?;
+    let progress = progress(&sender.wait_for("acks")?)?;
+    let result = into_file(&sender, &receiver, &file, count, progress);
     receiver.end()?;
     result
 }

@@ -1,6 +1,7 @@
 //! `publish`: the Rust publisher, with a backlog.
 //!
-//! One thread publishes the same record as fast as the queue takes it, and waits where it is full.
+//! One thread publishes the same record as fast as the queue takes it, and waits where it is full, or,
+//! where a receiver says how far it is (`--windowed`), where a window is.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use clap::Parser;
 use logbus_process as process;
 use logbus_publisher::{Config, Endpoint, Overflow, Publisher, stamped};
 
+use super::window::Window;
 use super::{say, wait_for_the_end};
 
 /// Longer than a full queue ever takes to have room, and a subscriber to come.
@@ -19,6 +21,8 @@ struct Arguments {
     connect: Endpoint,
     #[arg(long)]
     count: u64,
+    #[arg(long)]
+    windowed: bool,
 }
 
 pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
@@ -30,8 +34,21 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
     })?;
     let message = "GET /api/orders/1017 user=fred took 12.345 ms";
     let record = stamped("myapp.http", 20, message);
+    let mut window = match arguments.windowed {
+        true => Some(Window::open(&zmq::Context::new())?),
+        false => None,
+    };
+    if let Some(window) = &window {
+        window.wait_for_receiver()?;
+    }
     say(&format!("begin {}", process::now()))?;
     for _ in 0..arguments.count {
+        if let Some(window) = &mut window {
+            while window.is_full() {
+                window.hear()?;
+            }
+            window.count();
+        }
         publisher.publish(&record);
     }
     let report = publisher.shutdown(PATIENCE);
