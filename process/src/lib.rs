@@ -11,7 +11,7 @@
 )]
 
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod crash;
@@ -20,6 +20,8 @@ pub mod lock;
 pub use crash::crash_point;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
+/// This process's id; 0 where nobody has asked since the last fork.
+static PID: AtomicU32 = AtomicU32::new(0);
 
 /// How many forks lie between the first process and this one. Cheap: one atomic load.
 pub fn generation() -> u64 {
@@ -38,6 +40,21 @@ pub fn watch_forks() {
 
 extern "C" fn count_fork() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    PID.store(0, Ordering::Relaxed);
+}
+
+/// This process's id, without asking the system each time: that costs as much as all else that
+/// making a record does.
+pub fn id() -> u32 {
+    match PID.load(Ordering::Relaxed) {
+        0 => {
+            watch_forks();
+            let id = std::process::id();
+            PID.store(id, Ordering::Relaxed);
+            id
+        }
+        id => id,
+    }
 }
 
 /// Blocks all signals in the calling thread, so that the application's handlers run elsewhere.

@@ -23,6 +23,7 @@
 pub mod config;
 mod publisher;
 mod queue;
+mod chunk;
 mod sender;
 mod subscriptions;
 mod durable;

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use log::kv::{Error, Key, Value as LogValue, VisitSource, VisitValue};
 use log::{Level, LevelFilter, Log, Metadata, SetLoggerError};
-use logbus_schemas::{Record, Value};
+use logbus_schemas::{Map, Value};
 
-use crate::fields::{Place, is_senders_own, record, set_error, set_extra};
+use crate::fields::{Call, is_senders_own, set_error, set_extra};
 use crate::publisher::Publisher;
 
 /// How long `log::logger().flush()` waits.
@@ -52,7 +52,7 @@ impl Log for Logger {
 
     fn log(&self, call: &log::Record<'_>) {
         if !is_senders_own() {
-            self.publisher.publish(&record_of(call));
+            call_of(call).publish(&self.publisher);
         }
     }
 
@@ -61,28 +61,29 @@ impl Log for Logger {
     }
 }
 
-fn record_of(call: &log::Record<'_>) -> Record {
-    let place = Place {
+fn call_of<'a>(call: &log::Record<'a>) -> Call<'a> {
+    let mut extras = Map::default();
+    // A source that fails in the middle has given what it could.
+    drop(call.key_values().visit(&mut Extras(&mut extras)));
+    Call {
         target: call.target(),
+        level: match call.level() {
+            Level::Error => (40, "ERROR"),
+            Level::Warn => (30, "WARNING"),
+            Level::Info => (20, "INFO"),
+            Level::Debug => (10, "DEBUG"),
+            Level::Trace => (5, "TRACE"),
+        },
         module: call.module_path(),
         file: call.file(),
         line: call.line(),
-    };
-    let level = match call.level() {
-        Level::Error => (40, "ERROR"),
-        Level::Warn => (30, "WARNING"),
-        Level::Info => (20, "INFO"),
-        Level::Debug => (10, "DEBUG"),
-        Level::Trace => (5, "TRACE"),
-    };
-    let mut record = record(&place, level, &call.args().to_string());
-    // A source that fails in the middle has given what it could.
-    drop(call.key_values().visit(&mut Extras(&mut record)));
-    record
+        message: *call.args(),
+        extras,
+    }
 }
 
-/// Puts key-values into a record.
-struct Extras<'a>(&'a mut Record);
+/// Puts key-values among the extras.
+struct Extras<'a>(&'a mut Map);
 
 impl<'kvs> VisitSource<'kvs> for Extras<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: LogValue<'kvs>) -> Result<(), Error> {
@@ -92,19 +93,19 @@ impl<'kvs> VisitSource<'kvs> for Extras<'_> {
         }
         value.visit(Extra {
             key: key.as_str(),
-            record: self.0,
+            extras: self.0,
         })
     }
 }
 
 struct Extra<'a> {
     key: &'a str,
-    record: &'a mut Record,
+    extras: &'a mut Map,
 }
 
 impl Extra<'_> {
     fn set(&mut self, value: impl Into<Value>) -> Result<(), Error> {
-        set_extra(self.record, self.key, value);
+        set_extra(self.extras, self.key, value);
         Ok(())
     }
 }
@@ -150,6 +151,7 @@ impl<'v> VisitValue<'v> for Extra<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::record_of;
 
     #[test]
     fn a_call_becomes_a_record_with_pythons_names() {
@@ -166,7 +168,7 @@ mod tests {
             .key_values(&pairs)
             .args(format_args!("pool is full"))
             .build();
-        let record = record_of(&call);
+        let record = record_of(&call_of(&call));
         assert_eq!(record.name(), Some("app.db"));
         assert_eq!(record.get_message(), "pool is full");
         assert_eq!(record.level_name().as_deref(), Some("WARNING"));
@@ -186,7 +188,7 @@ mod tests {
             .key_values(&pairs)
             .args(format_args!("x"))
             .build();
-        let record = record_of(&call);
+        let record = record_of(&call_of(&call));
         assert!(
             record
                 .text("exc_text")

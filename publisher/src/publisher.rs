@@ -5,12 +5,14 @@
 //! new incarnation: queue, thread, sockets and sender id of its own. The parent's are left alone,
 //! because nobody in the child may touch a lock or a socket that another thread held at the fork.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use logbus_process as process;
+use logbus_schemas::codec::Codec;
 use logbus_schemas::{Record, Topic};
 use logbus_transport::{Error, Waker};
 use once_cell::race::OnceBox;
@@ -51,20 +53,31 @@ impl Publisher {
     /// Publishes a record under its name. Never waits (unless told to by [`crate::Overflow`]) and
     /// never fails: what cannot be sent is counted.
     pub fn publish(&self, record: &Record) {
-        self.incarnation()
-            .queue
-            .push(record.name().unwrap_or_default(), self.encode(record));
+        self.publish_written(record.name().unwrap_or_default(), |codec, bytes| {
+            codec.encode(record, bytes);
+        });
     }
 
     /// Publishes a record under a topic other than its name.
     pub fn publish_to(&self, topic: &Topic, record: &Record) {
-        self.incarnation().queue.push_to(topic, self.encode(record));
+        with_buffer(|bytes| {
+            self.config.codec.encode(record, bytes);
+            self.incarnation().queue.push_to(topic, bytes);
+        });
     }
 
     /// Publishes a record that is encoded already, in this publisher's codec and as
     /// [`logbus_schemas::codec::Codec::encode`] writes it. `name` is the record's own.
-    pub fn publish_encoded(&self, name: &str, record: Vec<u8>) {
+    pub fn publish_encoded(&self, name: &str, record: &[u8]) {
         self.incarnation().queue.push(name, record);
+    }
+
+    /// The same for a record that `write` writes.
+    pub(crate) fn publish_written(&self, name: &str, write: impl FnOnce(Codec, &mut Vec<u8>)) {
+        with_buffer(|bytes| {
+            write(self.config.codec, bytes);
+            self.incarnation().queue.push(name, bytes);
+        });
     }
 
     /// Waits until every record published so far is handed over (with durable delivery:
@@ -100,12 +113,6 @@ impl Publisher {
             .unwrap_or_default()
     }
 
-    fn encode(&self, record: &Record) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(512);
-        self.config.codec.encode(record, &mut bytes);
-        bytes
-    }
-
     /// The life that belongs to this process, if it has begun: in a forked child that has
     /// published nothing there is nothing to flush, count or close.
     fn begun(&self) -> Option<&Incarnation> {
@@ -138,6 +145,25 @@ impl Publisher {
             drop(spare.close(Duration::ZERO));
         }
         incarnation.next.get().unwrap_or(incarnation)
+    }
+}
+
+thread_local! {
+    /// What a record is encoded into: memory that each thread keeps.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The largest buffer that a thread keeps.
+const KEPT_BUFFER: usize = 64 << 10;
+
+/// Lends an empty buffer. Encoding may publish in its turn, as when a value's own code logs: that
+/// call finds another one. So does a thread that is ending.
+fn with_buffer(use_it: impl FnOnce(&mut Vec<u8>)) {
+    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+    buffer.clear();
+    use_it(&mut buffer);
+    if buffer.capacity() <= KEPT_BUFFER {
+        BUFFER.try_with(|kept| kept.set(buffer)).ok();
     }
 }
 

@@ -13,18 +13,15 @@ use std::time::{Duration, Instant};
 use logbus_schemas::Topic;
 use logbus_transport::Waker;
 
+use crate::chunk::Chunk;
 use crate::config::{Config, Overflow};
 use crate::stats::{Counters, Reason};
 
 /// Names whose topics are remembered, so that most records need no check of their name.
 const REMEMBERED_TOPICS: usize = 4096;
-
-/// One encoded record.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) topic: Topic,
-    pub(crate) bytes: Vec<u8>,
-}
+/// Emptied chunks that are kept: their memory is in use already, and so costs callers nothing. The
+/// first touch of a page of new memory costs one of them a microsecond.
+const SPARE_CHUNKS: usize = 32;
 
 /// What the sender wants to do with a waiting record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +62,7 @@ impl Deadline {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// The records to send, oldest first.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) chunks: Vec<Chunk>,
     /// Records discarded since the last look, in the queue or by this look.
     pub(crate) discards: Vec<(Topic, Reason, u64)>,
     /// When the publisher must be closed, once somebody has asked for it.
@@ -76,6 +73,41 @@ pub(crate) struct Taken {
     pub(crate) seen: usize,
     /// Whether there are more that this look had no room for.
     pub(crate) has_more: bool,
+}
+
+/// What one look into the queue has found so far.
+#[derive(Default)]
+struct Look {
+    chunks: Vec<Chunk>,
+    /// Records and bytes in them.
+    records: usize,
+    bytes: usize,
+    /// Bytes for which there is room yet.
+    room: usize,
+    seen: usize,
+}
+
+impl Look {
+    /// Whether the chunk is for the next look. One is not split for a little room that is left.
+    fn is_enough(&self, next: &Chunk) -> bool {
+        self.room == 0 || self.records > 0 && next.bytes() > self.room
+    }
+
+    fn send(&mut self, chunk: Chunk) {
+        if chunk.len() > 0 {
+            self.records += chunk.len();
+            self.bytes += chunk.bytes();
+            self.room = self.room.saturating_sub(chunk.bytes());
+            self.chunks.push(chunk);
+        }
+    }
+}
+
+/// What is to be done with all of a chunk, where that is one thing.
+fn one_fate(chunk: &Chunk, fate: &mut impl FnMut(&Topic) -> Fate) -> Option<Fate> {
+    let mut fates = chunk.runs().map(|(topic, _)| fate(topic));
+    let first = fates.next()?;
+    fates.all(|other| other == first).then_some(first)
 }
 
 /// What the sender wants to be called for while it rests.
@@ -121,14 +153,18 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     /// Looked at and not wanted by anybody yet; older than `fresh`.
-    held: VecDeque<Entry>,
-    fresh: VecDeque<Entry>,
-    /// Bytes in `held` and `fresh`.
+    held: VecDeque<Chunk>,
+    fresh: VecDeque<Chunk>,
+    spare: Vec<Chunk>,
+    /// Records and bytes in `held` and `fresh`.
+    waiting: usize,
     bytes: usize,
     /// Records and bytes that the sender has taken and not yet handed over.
     in_hand: (usize, usize),
     discards: HashMap<(Topic, Reason), u64>,
     topics: HashMap<String, Topic>,
+    /// The latest record's name and its topic: the next one's, most often.
+    latest: Option<(String, Topic)>,
     sender: Rest,
     /// What a record is discarded for that finds no room.
     why_full: Why,
@@ -139,19 +175,58 @@ struct State {
 }
 
 impl State {
-    fn waiting(&self) -> usize {
-        self.held.len() + self.fresh.len()
-    }
-
     fn discard(&mut self, topic: Topic, reason: Reason, counters: &Counters) {
         counters.discard(reason, 1);
         *self.discards.entry((topic, reason)).or_default() += 1;
     }
 
-    fn pop_oldest(&mut self) -> Option<Entry> {
-        let entry = self.held.pop_front().or_else(|| self.fresh.pop_front())?;
-        self.bytes -= entry.bytes.len();
-        Some(entry)
+    fn push(&mut self, topic: &Topic, record: &[u8]) {
+        self.waiting += 1;
+        self.bytes += record.len();
+        let has_room = |chunk: &&mut Chunk| chunk.has_room(record.len());
+        if let Some(chunk) = self.fresh.back_mut().filter(has_room) {
+            return chunk.push(topic, record);
+        }
+        let mut chunk = self.spare.pop().unwrap_or_default();
+        chunk.push(topic, record);
+        self.fresh.push_back(chunk);
+    }
+
+    /// Puts away what nobody wants yet.
+    fn hold(&mut self, chunk: Chunk) {
+        match self.held.back_mut() {
+            Some(last) if last.has_room(chunk.bytes()) => {
+                last.append(&chunk);
+                self.spare(chunk);
+            }
+            _ if chunk.len() == 0 => self.spare(chunk),
+            _ => self.held.push_back(chunk),
+        }
+    }
+
+    fn spare(&mut self, mut chunk: Chunk) {
+        if self.spare.len() < SPARE_CHUNKS && chunk.is_usual() {
+            chunk.clear();
+            self.spare.push(chunk);
+        }
+    }
+
+    /// Takes the oldest record out.
+    fn pop_oldest(&mut self) -> Option<Topic> {
+        let chunks = match self.held.is_empty() {
+            true => &mut self.fresh,
+            false => &mut self.held,
+        };
+        let chunk = chunks.front_mut()?;
+        let (topic, bytes) = chunk.pop()?;
+        if chunk.len() == 0
+            && let Some(empty) = chunks.pop_front()
+        {
+            self.spare(empty);
+        }
+        self.waiting -= 1;
+        self.bytes -= bytes;
+        Some(topic)
     }
 
     /// Adds what the sender should know besides.
@@ -162,13 +237,13 @@ impl State {
             .map(|((topic, reason), count)| (topic, reason, count))
             .collect();
         taken.deadline = self.deadline;
-        taken.is_empty = self.waiting() == 0;
+        taken.is_empty = self.waiting == 0;
         taken.has_more = !self.fresh.is_empty();
         taken
     }
 
     fn is_drained(&self) -> bool {
-        self.waiting() == 0 && self.in_hand.0 == 0 && self.sockets_flushed
+        self.waiting == 0 && self.in_hand.0 == 0 && self.sockets_flushed
     }
 }
 
@@ -205,22 +280,38 @@ impl Queue {
     // ---- The callers' side.
 
     /// Takes an encoded record in, or counts it as discarded.
-    pub(crate) fn push(&self, name: &str, bytes: Vec<u8>) {
+    pub(crate) fn push(&self, name: &str, record: &[u8]) {
         let mut state = self.lock();
         let topic = self.topic_of(&mut state, name);
-        self.admit(state, Entry { topic, bytes });
+        self.admit(state, topic, record);
     }
 
     /// The same, where the topic is not the record's name.
-    pub(crate) fn push_to(&self, topic: &Topic, bytes: Vec<u8>) {
+    pub(crate) fn push_to(&self, topic: &Topic, record: &[u8]) {
         let topic = self.prefixed(topic.clone());
-        self.admit(self.lock(), Entry { topic, bytes });
+        self.admit(self.lock(), topic, record);
     }
 
     fn topic_of(&self, state: &mut State, name: &str) -> Topic {
-        if let Some(topic) = state.topics.get(name) {
+        if let Some((latest, topic)) = &state.latest
+            && latest == name
+        {
             return topic.clone();
         }
+        let topic = match state.topics.get(name) {
+            Some(topic) => topic.clone(),
+            None => self.new_topic(state, name),
+        };
+        let (latest, of_latest) = state
+            .latest
+            .get_or_insert_with(|| (String::new(), topic.clone()));
+        latest.clear();
+        latest.push_str(name);
+        of_latest.clone_from(&topic);
+        topic
+    }
+
+    fn new_topic(&self, state: &mut State, name: &str) -> Topic {
         let topic = self.prefixed(Topic::for_name(name));
         if state.topics.len() >= REMEMBERED_TOPICS {
             state.topics.clear();
@@ -236,10 +327,10 @@ impl Queue {
         }
     }
 
-    fn admit(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
+    fn admit(&self, mut state: MutexGuard<'_, State>, topic: Topic, record: &[u8]) {
         self.counters.published.fetch_add(1, Ordering::Relaxed);
-        if entry.bytes.len() > self.max_record {
-            return state.discard(entry.topic, Reason::TooLarge, &self.counters);
+        if record.len() > self.max_record {
+            return state.discard(topic, Reason::TooLarge, &self.counters);
         }
         if state.deadline.is_some() {
             let reason = if self.waker.is_some() {
@@ -247,22 +338,19 @@ impl Queue {
             } else {
                 Reason::NoSocket
             };
-            return state.discard(entry.topic, reason, &self.counters);
+            return state.discard(topic, reason, &self.counters);
         }
-        state = match self.make_room(state, entry.bytes.len()) {
+        state = match self.make_room(state, record.len()) {
             Ok(state) => state,
             Err(mut state) => {
                 let why = state.why_full.0;
-                return state.discard(entry.topic, why, &self.counters);
+                return state.discard(topic, why, &self.counters);
             }
         };
-        state.bytes += entry.bytes.len();
-        state.fresh.push_back(entry);
+        state.push(&topic, record);
         let is_called = match state.sender {
             Rest::Awake => false,
-            Rest::Nap => {
-                2 * state.waiting() >= self.max_records || 2 * state.bytes >= self.max_bytes
-            }
+            Rest::Nap => 2 * state.waiting >= self.max_records || 2 * state.bytes >= self.max_bytes,
             Rest::Sleep => true,
         };
         if is_called {
@@ -279,7 +367,7 @@ impl Queue {
         bytes: usize,
     ) -> Result<MutexGuard<'a, State>, MutexGuard<'a, State>> {
         let is_full = |state: &mut State| {
-            state.waiting() + state.in_hand.0 >= self.max_records
+            state.waiting + state.in_hand.0 >= self.max_records
                 || state.bytes + state.in_hand.1 + bytes > self.max_bytes
         };
         if !is_full(&mut state) {
@@ -293,7 +381,7 @@ impl Queue {
                         return Err(state);
                     };
                     let why = state.why_full.0;
-                    state.discard(oldest.topic, why, &self.counters);
+                    state.discard(oldest, why, &self.counters);
                 }
                 Ok(state)
             }
@@ -316,7 +404,7 @@ impl Queue {
     /// How many records wait or are in the sender's hands.
     pub(crate) fn len(&self) -> usize {
         let state = self.lock();
-        state.waiting() + state.in_hand.0
+        state.waiting + state.in_hand.0
     }
 
     /// Waits until nothing waits any more; `false` when the time is up first.
@@ -351,49 +439,90 @@ impl Queue {
         again: bool,
         mut fate: impl FnMut(&Topic) -> Fate,
     ) -> Taken {
-        let mut taken = Taken::default();
-        let mut makes_room = false;
+        let mut look = Look {
+            room: max_bytes,
+            ..Look::default()
+        };
         let mut state = self.lock();
         state.sender = Rest::Awake;
         state.why_full = Why::default();
-        let mut bytes = 0;
-        let held = if again {
-            std::mem::take(&mut state.held)
-        } else {
-            VecDeque::new()
-        };
-        for mut waiting in [held, std::mem::take(&mut state.fresh)] {
-            while bytes < max_bytes
-                && let Some(entry) = waiting.pop_front()
-            {
-                taken.seen += 1;
-                match fate(&entry.topic) {
-                    Fate::Hold => state.held.push_back(entry),
-                    Fate::Send => {
-                        bytes += entry.bytes.len();
-                        taken.entries.push(entry);
-                    }
-                    Fate::Discard => {
-                        makes_room = true;
-                        state.bytes -= entry.bytes.len();
-                        state.discard(entry.topic, Reason::NoSubscriber, &self.counters);
+        let before = state.waiting;
+        let mut waiting = std::mem::take(&mut state.fresh);
+        if again {
+            let mut held = std::mem::take(&mut state.held);
+            held.append(&mut waiting);
+            waiting = held;
+        }
+        while let Some(mut chunk) = waiting.pop_front() {
+            if look.is_enough(&chunk) {
+                waiting.push_front(chunk);
+                break;
+            }
+            look.seen += chunk.len();
+            match one_fate(&chunk, &mut fate) {
+                Some(Fate::Send) if chunk.bytes() <= look.room => look.send(chunk),
+                Some(Fate::Hold) => state.hold(chunk),
+                _ => {
+                    self.sort(&mut state, &mut look, &mut chunk, &mut fate);
+                    look.seen -= chunk.len();
+                    match chunk.len() {
+                        0 => state.spare(chunk),
+                        _ => waiting.push_front(chunk),
                     }
                 }
             }
-            // What was not looked at goes back to its end of the queue, in order, and a long queue is
-            // not copied for that.
-            match state.fresh.is_empty() {
-                true => state.fresh = waiting,
-                false => state.fresh.append(&mut waiting),
-            }
         }
-        state.bytes -= bytes;
-        state.in_hand.0 += taken.entries.len();
-        state.in_hand.1 += bytes;
-        if makes_room {
+        state.fresh = waiting;
+        if state.waiting < before {
+            // Some of it was discarded.
             self.room.notify_all();
         }
-        state.describe(taken)
+        state.waiting -= look.records;
+        state.bytes -= look.bytes;
+        state.in_hand.0 += look.records;
+        state.in_hand.1 += look.bytes;
+        state.describe(Taken {
+            chunks: look.chunks,
+            seen: look.seen,
+            ..Taken::default()
+        })
+    }
+
+    /// Looks at each record of a chunk, as far as there is room for what is to be sent.
+    fn sort(
+        &self,
+        state: &mut State,
+        look: &mut Look,
+        chunk: &mut Chunk,
+        fate: &mut impl FnMut(&Topic) -> Fate,
+    ) {
+        let mut held = state.spare.pop().unwrap_or_default();
+        let mut sent = state.spare.pop().unwrap_or_default();
+        while sent.bytes() < look.room
+            && let Some((topic, record)) = chunk.first()
+        {
+            let fate = fate(topic);
+            match fate {
+                Fate::Send => sent.push(topic, record),
+                Fate::Hold => held.push(topic, record),
+                Fate::Discard => {
+                    state.waiting -= 1;
+                    state.bytes -= record.len();
+                    state.discard(topic.clone(), Reason::NoSubscriber, &self.counters);
+                }
+            }
+            chunk.pop();
+        }
+        look.send(sent);
+        state.hold(held);
+    }
+
+    /// Takes emptied chunks back.
+    pub(crate) fn give_back(&self, chunks: Vec<Chunk>) {
+        let mut state = self.lock();
+        for chunk in chunks {
+            state.spare(chunk);
+        }
     }
 
     /// The same for a sender that has no room for records: why it has none is what those are
@@ -447,8 +576,8 @@ impl Queue {
     pub(crate) fn abandon(&self) -> Vec<(Topic, u64)> {
         let mut state = self.lock();
         let mut left: HashMap<Topic, u64> = HashMap::new();
-        while let Some(entry) = state.pop_oldest() {
-            *left.entry(entry.topic).or_default() += 1;
+        while let Some(topic) = state.pop_oldest() {
+            *left.entry(topic).or_default() += 1;
         }
         left.into_iter().collect()
     }

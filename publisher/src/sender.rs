@@ -8,6 +8,7 @@
 //! kind in this one's place (`publisher/src/durable/sender.rs`). This file never touches a record's
 //! content and never drops one without counting it.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,14 +24,15 @@ use logbus_transport::{
     PollSet, Security, Sent, Waker, WhenFull, open_outlet, wait,
 };
 
+use crate::chunk::Chunk;
 use crate::config::Config;
 use crate::durable::{self, Delivery};
-use crate::queue::{Entry, Fate, Queue, Rest, Taken};
+use crate::queue::{Fate, Queue, Rest, Taken};
 use crate::stats::Reason;
 use crate::subscriptions::Subscriptions;
 
-/// The sender's thread is called this; what it says itself must not be published.
-pub(crate) const THREAD_NAME: &str = "logbus-sender";
+/// The sender's thread is called this.
+const THREAD_NAME: &str = "logbus-sender";
 /// Bytes of records taken from the queue in one turn: several messages' worth, so that the other
 /// things a turn does cost little, and few enough that subscriptions are heard soon.
 pub(crate) const TURN_BYTES: usize = 256 << 10;
@@ -80,12 +82,18 @@ pub(crate) fn spawn(
     start(move || sender.run())
 }
 
+thread_local! {
+    /// Whether this is a sender's thread.
+    pub(crate) static IS_OWN: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Starts the thread.
 pub(crate) fn start(
     run: impl FnOnce() -> Closing + Send + 'static,
 ) -> Result<JoinHandle<Closing>, Error> {
     let run = move || {
         process::block_signals();
+        IS_OWN.set(true);
         run()
     };
     std::thread::Builder::new()
@@ -172,7 +180,10 @@ impl Sender {
         for (topic, reason, count) in taken.discards.drain(..) {
             self.numbers.discard(&topic, reason.name(), count);
         }
-        for batch in batches(std::mem::take(&mut taken.entries), self.batch_bytes) {
+        let chunks = std::mem::take(&mut taken.chunks);
+        let batches = batches(&chunks, self.batch_bytes);
+        self.queue.give_back(chunks);
+        for batch in batches {
             self.send_records(batch);
         }
         self.send_heartbeats();
@@ -345,29 +356,41 @@ pub(crate) struct Batch {
     pub(crate) taken_bytes: usize,
 }
 
+impl Batch {
+    fn new(topic: &Topic) -> Self {
+        Self {
+            topic: topic.clone(),
+            payload: Vec::new(),
+            count: 0,
+            taken_bytes: 0,
+        }
+    }
+
+    fn push(&mut self, record: &[u8]) {
+        self.payload.extend_from_slice(record);
+        self.count += 1;
+        self.taken_bytes += record.len();
+    }
+}
+
 /// Joins the records of each topic, in order, into payloads of about `batch_bytes`. Payloads of
 /// both codecs are the records end to end.
-pub(crate) fn batches(entries: Vec<Entry>, batch_bytes: usize) -> Vec<Batch> {
+pub(crate) fn batches(chunks: &[Chunk], batch_bytes: usize) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut open: std::collections::HashMap<Topic, usize> = std::collections::HashMap::new();
-    for entry in entries {
-        let bytes = entry.bytes.len();
-        match open.get(&entry.topic).copied() {
-            Some(at) if batches[at].payload.len() + bytes <= batch_bytes => {
-                let batch = &mut batches[at];
-                batch.payload.extend_from_slice(&entry.bytes);
-                batch.count += 1;
-                batch.taken_bytes += bytes;
-            }
-            _ => {
-                open.insert(entry.topic.clone(), batches.len());
-                batches.push(Batch {
-                    topic: entry.topic,
-                    payload: entry.bytes,
-                    count: 1,
-                    taken_bytes: bytes,
-                });
-            }
+    for (topic, records) in chunks.iter().flat_map(Chunk::runs) {
+        let mut at = open.get(topic).copied();
+        for record in records {
+            let has_room = |at: &usize| batches[*at].payload.len() + record.len() <= batch_bytes;
+            let place = at.filter(has_room).unwrap_or_else(|| {
+                batches.push(Batch::new(topic));
+                batches.len() - 1
+            });
+            batches[place].push(record);
+            at = Some(place);
+        }
+        if let Some(at) = at {
+            open.insert(topic.clone(), at);
         }
     }
     batches

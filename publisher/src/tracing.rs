@@ -5,17 +5,17 @@
 //! of the spans around it: the inner one's win, the event's own win over all. `spans` lists the
 //! spans' names from the root. An error is `exc_text` as well.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use logbus_schemas::{Map, Record, Value};
+use logbus_schemas::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::fields::{Place, is_senders_own, record, set_error, set_extra};
+use crate::fields::{Call, is_senders_own, set_error, set_extra};
 use crate::publisher::Publisher;
 
 /// A layer that publishes events.
@@ -31,7 +31,7 @@ impl Layer {
 }
 
 /// What is kept with a span: its fields so far.
-struct SpanFields(Record);
+struct SpanFields(Map);
 
 impl<S> tracing_subscriber::Layer<S> for Layer
 where
@@ -39,9 +39,9 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
-            let mut fields = SpanFields(Record::default());
+            let mut fields = SpanFields(Map::default());
             attributes.record(&mut Fields {
-                record: &mut fields.0,
+                extras: &mut fields.0,
                 message: None,
             });
             span.extensions_mut().insert(fields);
@@ -53,7 +53,7 @@ where
             && let Some(fields) = span.extensions_mut().get_mut::<SpanFields>()
         {
             values.record(&mut Fields {
-                record: &mut fields.0,
+                extras: &mut fields.0,
                 message: None,
             });
         }
@@ -63,65 +63,73 @@ where
         if is_senders_own() {
             return;
         }
-        let mut own = Record::default();
+        let mut own = Map::default();
         let mut fields = Fields {
-            record: &mut own,
+            extras: &mut own,
             message: None,
         };
         event.record(&mut fields);
         let message = fields.message.take().unwrap_or_default();
-        let mut record = record_of(event.metadata(), &message);
-        let mut names = Vec::new();
-        for span in context
-            .event_scope(event)
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-        {
-            names.push(Value::from(span.name()));
-            if let Some(SpanFields(fields)) = span.extensions().get::<SpanFields>() {
-                add_all(&mut record, fields.fields());
-            }
-        }
-        if !names.is_empty() {
-            set_extra(&mut record, "spans", names);
-        }
-        add_all(&mut record, own.fields());
-        self.publisher.publish(&record);
+        let extras = with_spans(own, event, &context);
+        call_of(event.metadata(), format_args!("{message}"), extras).publish(&self.publisher);
     }
 }
 
-fn add_all(record: &mut Record, fields: &Map) {
+/// The event's own fields behind those of the spans around it.
+fn with_spans<S>(own: Map, event: &Event<'_>, context: &Context<'_, S>) -> Map
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let mut extras = Map::default();
+    let mut names = Vec::new();
+    let scope = context.event_scope(event).into_iter();
+    for span in scope.flat_map(|scope| scope.from_root()) {
+        names.push(Value::from(span.name()));
+        if let Some(SpanFields(fields)) = span.extensions().get::<SpanFields>() {
+            add_all(&mut extras, fields);
+        }
+    }
+    if names.is_empty() {
+        return own;
+    }
+    set_extra(&mut extras, "spans", names);
+    add_all(&mut extras, &own);
+    extras
+}
+
+fn add_all(extras: &mut Map, fields: &Map) {
     for (key, value) in fields.iter() {
-        record.set(key, value.clone());
+        extras.set(key, value.clone());
     }
 }
 
-fn record_of(metadata: &Metadata<'_>, message: &str) -> Record {
-    let place = Place {
+fn call_of<'a>(metadata: &Metadata<'a>, message: fmt::Arguments<'a>, extras: Map) -> Call<'a> {
+    Call {
         target: metadata.target(),
+        level: match *metadata.level() {
+            Level::ERROR => (40, "ERROR"),
+            Level::WARN => (30, "WARNING"),
+            Level::INFO => (20, "INFO"),
+            Level::DEBUG => (10, "DEBUG"),
+            Level::TRACE => (5, "TRACE"),
+        },
         module: metadata.module_path(),
         file: metadata.file(),
         line: metadata.line(),
-    };
-    let level = match *metadata.level() {
-        Level::ERROR => (40, "ERROR"),
-        Level::WARN => (30, "WARNING"),
-        Level::INFO => (20, "INFO"),
-        Level::DEBUG => (10, "DEBUG"),
-        Level::TRACE => (5, "TRACE"),
-    };
-    record(&place, level, message)
+        message,
+        extras,
+    }
 }
 
-/// Puts fields into a record, the message apart.
+/// Puts fields among the extras, the message apart.
 struct Fields<'a> {
-    record: &'a mut Record,
+    extras: &'a mut Map,
     message: Option<String>,
 }
 
 impl Fields<'_> {
     fn set(&mut self, field: &Field, value: impl Into<Value>) {
-        set_extra(self.record, field.name(), value);
+        set_extra(self.extras, field.name(), value);
     }
 }
 
@@ -167,6 +175,6 @@ impl Visit for Fields<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        set_error(self.record, field.name(), value);
+        set_error(self.extras, field.name(), value);
     }
 }

@@ -185,11 +185,11 @@ impl Core {
         let (name, bytes) = open.writing.encode(record, slf)?;
         let name = name.str()?;
         match text::utf8(&name) {
-            Some(name) if open.blocks => py.detach(|| open.publisher.publish_encoded(name, bytes)),
-            Some(name) => open.publisher.publish_encoded(name, bytes),
+            Some(name) if open.blocks => py.detach(|| open.publisher.publish_encoded(name, &bytes)),
+            Some(name) => open.publisher.publish_encoded(name, &bytes),
             None => open
                 .publisher
-                .publish_encoded(&text::without_surrogates(&name)?, bytes),
+                .publish_encoded(&text::without_surrogates(&name)?, &bytes),
         }
         Ok(())
     }

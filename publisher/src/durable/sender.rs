@@ -167,7 +167,10 @@ impl Sender {
             self.numbers.discard(&topic, reason.name(), count);
         }
         let (mut records, mut bytes) = (0, 0);
-        for batch in batches(std::mem::take(&mut taken.entries), self.batch_bytes()) {
+        let chunks = std::mem::take(&mut taken.chunks);
+        let batches = batches(&chunks, self.batch_bytes());
+        self.queue.give_back(chunks);
+        for batch in batches {
             records += batch.count as usize;
             bytes += batch.taken_bytes;
             self.put(batch);

@@ -13,13 +13,16 @@ fn queue(records: usize, overflow: Overflow) -> Queue {
 }
 
 fn push(queue: &Queue, name: &str, text: &str) {
-    queue.push(name, text.as_bytes().to_vec());
+    queue.push(name, text.as_bytes());
 }
 
-fn texts(entries: &[Entry]) -> Vec<&str> {
-    entries
+fn texts(chunks: &[Chunk]) -> Vec<&str> {
+    let records = chunks
         .iter()
-        .map(|entry| std::str::from_utf8(&entry.bytes).unwrap())
+        .flat_map(Chunk::runs)
+        .flat_map(|(_, records)| records);
+    records
+        .map(|record| std::str::from_utf8(record).unwrap())
         .collect()
 }
 
@@ -39,7 +42,7 @@ fn a_full_queue_discards_the_newest_and_counts_it_by_topic() {
         push(&queue, "a", text);
     }
     let taken = take_all(&queue);
-    assert_eq!(texts(&taken.entries), ["1", "2"]);
+    assert_eq!(texts(&taken.chunks), ["1", "2"]);
     assert_eq!(
         taken.discards,
         [(Topic::new("a").unwrap(), Reason::QueueFull, 1)]
@@ -52,7 +55,7 @@ fn a_full_queue_discards_the_oldest_when_told_to() {
     for text in ["1", "2", "3"] {
         push(&queue, "a", text);
     }
-    assert_eq!(texts(&take_all(&queue).entries), ["2", "3"]);
+    assert_eq!(texts(&take_all(&queue).chunks), ["2", "3"]);
     assert_eq!(queue.counters.discarded()[&Reason::QueueFull], 1);
 }
 
@@ -63,10 +66,10 @@ fn a_caller_that_may_wait_goes_on_when_there_is_room() {
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| push(&queue, "a", "2"));
         let first = take_all(&queue);
-        queue.handed_over(first.entries.len(), 1, true);
+        queue.handed_over(texts(&first.chunks).len(), 1, true);
         waiter.join().unwrap();
     });
-    assert_eq!(texts(&take_all(&queue).entries), ["2"]);
+    assert_eq!(texts(&take_all(&queue).chunks), ["2"]);
     assert!(queue.counters.discarded().is_empty());
 }
 
@@ -103,7 +106,7 @@ fn a_record_that_is_too_large_costs_only_itself() {
     let queue = Queue::new(&config, None);
     push(&queue, "a", "long");
     push(&queue, "a", "ok");
-    assert_eq!(texts(&take_all(&queue).entries), ["ok"]);
+    assert_eq!(texts(&take_all(&queue).chunks), ["ok"]);
     assert_eq!(queue.counters.discarded()[&Reason::TooLarge], 1);
 }
 
@@ -121,11 +124,11 @@ fn records_that_nobody_wants_yet_wait_apart_and_keep_their_order() {
         }
     };
     let taken = queue.take(usize::MAX, false, only_b);
-    assert_eq!(texts(&taken.entries), ["2", "4"]);
+    assert_eq!(texts(&taken.chunks), ["2", "4"]);
     assert!(!taken.is_empty);
 
     push(&queue, "a", "5");
-    assert_eq!(texts(&take_all(&queue).entries), ["1", "3", "5"]);
+    assert_eq!(texts(&take_all(&queue).chunks), ["1", "3", "5"]);
 }
 
 #[test]
@@ -139,7 +142,9 @@ fn a_topic_is_the_records_name_below_the_prefix() {
         None,
     );
     push(&queue, "myapp..db", "1");
-    assert_eq!(take_all(&queue).entries[0].topic.as_str(), "prod.myapp.db");
+    let taken = take_all(&queue);
+    let (topic, _) = taken.chunks[0].first().unwrap();
+    assert_eq!(topic.as_str(), "prod.myapp.db");
 }
 
 #[test]
@@ -173,16 +178,15 @@ proptest! {
             let got = queue.take(size * 4, true, |name| {
                 if name.as_str() == ["a", "b", "c"][topic] { Fate::Send } else { Fate::Hold }
             });
-            for entry in &got.entries {
-                let text = std::str::from_utf8(&entry.bytes).unwrap();
+            let texts = texts(&got.chunks);
+            for text in &texts {
                 let (of, number) = text.split_once(' ').unwrap();
                 let (of, number): (usize, u64) = (of.parse().unwrap(), number.parse().unwrap());
                 prop_assert!(number > next[of], "records of a topic keep their order");
                 next[of] = number;
             }
-            taken += got.entries.len() as u64;
-            let bytes = got.entries.iter().map(|entry| entry.bytes.len()).sum();
-            queue.handed_over(got.entries.len(), bytes, true);
+            taken += texts.len() as u64;
+            queue.handed_over(texts.len(), texts.iter().map(|text| text.len()).sum(), true);
         }
         let discarded: u64 = queue.counters.discarded().values().sum();
         prop_assert_eq!(pushed, taken + discarded + queue.len() as u64);

@@ -8,11 +8,12 @@ use logbus_transport::{Inlet, InletKind, open_inlet};
 use super::*;
 use crate::{Publisher, stamped};
 
-fn entry(topic: &str, text: &str) -> Entry {
-    Entry {
-        topic: Topic::new(topic).unwrap(),
-        bytes: text.as_bytes().to_vec(),
+fn chunk(records: &[(&str, &str)]) -> [Chunk; 1] {
+    let mut chunk = Chunk::default();
+    for (topic, text) in records {
+        chunk.push(&Topic::new(topic).unwrap(), text.as_bytes());
     }
+    [chunk]
 }
 
 fn shown(batches: &[Batch]) -> Vec<(String, String, u32)> {
@@ -29,22 +30,17 @@ fn of(topic: &str, payload: &str, count: u32) -> (String, String, u32) {
 
 #[test]
 fn a_backlog_of_a_topic_goes_in_one_message_in_order() {
-    let entries = vec![entry("a", "1"), entry("b", "2"), entry("a", "3")];
+    let chunks = chunk(&[("a", "1"), ("b", "2"), ("a", "3")]);
     assert_eq!(
-        shown(&batches(entries, 100)),
+        shown(&batches(&chunks, 100)),
         [of("a", "13", 2), of("b", "2", 1)]
     );
 }
 
 #[test]
 fn a_message_is_closed_when_it_is_large_enough_and_a_larger_record_goes_alone() {
-    let entries = vec![
-        entry("a", "12"),
-        entry("a", "34"),
-        entry("a", "56789"),
-        entry("a", "0"),
-    ];
-    let batches = batches(entries, 4);
+    let chunks = chunk(&[("a", "12"), ("a", "34"), ("a", "56789"), ("a", "0")]);
+    let batches = batches(&chunks, 4);
     assert_eq!(
         shown(&batches),
         [of("a", "1234", 2), of("a", "56789", 1), of("a", "0", 1)]
