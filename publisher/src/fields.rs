@@ -47,14 +47,12 @@ impl Call<'_> {
 
     fn put(&self, desk: &Desk, sink: &mut impl Sink) {
         let stamp = Stamp::now();
-        let places = [
-            self.file.map(|_| 2),
-            self.line.map(|_| 1),
-            self.module.map(|_| 1),
-        ];
-        let places: usize = places.iter().flatten().sum();
         let thread = desk.thread.as_deref();
-        sink.begin_map(7 + usize::from(thread.is_some()) + places + self.extras.len());
+        let optional = usize::from(thread.is_some())
+            + 2 * usize::from(self.file.is_some())
+            + usize::from(self.line.is_some())
+            + usize::from(self.module.is_some());
+        sink.begin_map(7 + optional + self.extras.len());
         let (number, name) = self.level;
         put_text(sink, "name", &desk.name);
         put_text(sink, "msg", self.message.as_str().unwrap_or(&desk.message));

@@ -282,36 +282,39 @@ impl Queue {
     /// Takes an encoded record in, or counts it as discarded.
     pub(crate) fn push(&self, name: &str, record: &[u8]) {
         let mut state = self.lock();
-        let topic = self.topic_of(&mut state, name);
-        self.admit(state, topic, record);
+        // Taken out for so long, because counting in and out of a topic's holders costs as much as
+        // the lock does.
+        let named = match state.latest.take() {
+            Some(latest) if latest.0 == name => latest,
+            other => {
+                let topic = self.topic_of(&mut state, name);
+                let mut text = other.map(|(text, _)| text).unwrap_or_default();
+                name.clone_into(&mut text);
+                (text, topic)
+            }
+        };
+        let (mut state, is_called) = self.admit(state, &named.1, record);
+        state.latest = Some(named);
+        drop(state);
+        if is_called {
+            self.wake();
+        }
     }
 
     /// The same, where the topic is not the record's name.
     pub(crate) fn push_to(&self, topic: &Topic, record: &[u8]) {
         let topic = self.prefixed(topic.clone());
-        self.admit(self.lock(), topic, record);
+        let (state, is_called) = self.admit(self.lock(), &topic, record);
+        drop(state);
+        if is_called {
+            self.wake();
+        }
     }
 
     fn topic_of(&self, state: &mut State, name: &str) -> Topic {
-        if let Some((latest, topic)) = &state.latest
-            && latest == name
-        {
+        if let Some(topic) = state.topics.get(name) {
             return topic.clone();
         }
-        let topic = match state.topics.get(name) {
-            Some(topic) => topic.clone(),
-            None => self.new_topic(state, name),
-        };
-        let (latest, of_latest) = state
-            .latest
-            .get_or_insert_with(|| (String::new(), topic.clone()));
-        latest.clear();
-        latest.push_str(name);
-        of_latest.clone_from(&topic);
-        topic
-    }
-
-    fn new_topic(&self, state: &mut State, name: &str) -> Topic {
         let topic = self.prefixed(Topic::for_name(name));
         if state.topics.len() >= REMEMBERED_TOPICS {
             state.topics.clear();
@@ -327,10 +330,17 @@ impl Queue {
         }
     }
 
-    fn admit(&self, mut state: MutexGuard<'_, State>, topic: Topic, record: &[u8]) {
-        self.counters.published.fetch_add(1, Ordering::Relaxed);
+    /// Puts a record where there is room for it; says whether the sender must be called.
+    fn admit<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        topic: &Topic,
+        record: &[u8],
+    ) -> (MutexGuard<'a, State>, bool) {
+        self.counters.count_published();
         if record.len() > self.max_record {
-            return state.discard(topic, Reason::TooLarge, &self.counters);
+            state.discard(topic.clone(), Reason::TooLarge, &self.counters);
+            return (state, false);
         }
         if state.deadline.is_some() {
             let reason = if self.waker.is_some() {
@@ -338,16 +348,18 @@ impl Queue {
             } else {
                 Reason::NoSocket
             };
-            return state.discard(topic, reason, &self.counters);
+            state.discard(topic.clone(), reason, &self.counters);
+            return (state, false);
         }
         state = match self.make_room(state, record.len()) {
             Ok(state) => state,
             Err(mut state) => {
                 let why = state.why_full.0;
-                return state.discard(topic, why, &self.counters);
+                state.discard(topic.clone(), why, &self.counters);
+                return (state, false);
             }
         };
-        state.push(&topic, record);
+        state.push(topic, record);
         let is_called = match state.sender {
             Rest::Awake => false,
             Rest::Nap => 2 * state.waiting >= self.max_records || 2 * state.bytes >= self.max_bytes,
@@ -355,9 +367,8 @@ impl Queue {
         };
         if is_called {
             state.sender = Rest::Awake;
-            drop(state);
-            self.wake();
         }
+        (state, is_called)
     }
 
     /// Makes room as the overflow policy says; `Err` when there is none.

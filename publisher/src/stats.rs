@@ -163,6 +163,13 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Counts a record. Only who holds the queue's lock does, so that adding needs no atomic step: that
+    /// would cost as much as taking the lock.
+    pub(crate) fn count_published(&self) {
+        let before = self.published.load(Ordering::Relaxed);
+        self.published.store(before + 1, Ordering::Relaxed);
+    }
+
     pub(crate) fn discard(&self, reason: Reason, count: u64) {
         self.discarded[reason as usize].fetch_add(count, Ordering::Relaxed);
     }
