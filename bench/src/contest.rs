@@ -61,6 +61,7 @@ pub(crate) enum Target {
     AtMost(f64),
     /// The contender's own figure, whatever the other's is.
     FigureAtLeast(f64),
+    FigureAtMost(f64),
     /// It is only shown.
     None,
 }
@@ -171,6 +172,7 @@ impl Ratio {
                 Target::AtLeast(bound) => Some(ratio.median >= bound),
                 Target::AtMost(bound) => Some(ratio.median <= bound),
                 Target::FigureAtLeast(bound) => Some(own.median >= bound),
+                Target::FigureAtMost(bound) => Some(own.median <= bound),
                 Target::None => None,
             },
         })

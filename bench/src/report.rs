@@ -137,6 +137,7 @@ fn bound(target: Target) -> String {
         Target::AtLeast(bound) => format!("≥ {bound}"),
         Target::AtMost(bound) => format!("≤ {bound}"),
         Target::FigureAtLeast(bound) => format!("itself ≥ {}", number(bound)),
+        Target::FigureAtMost(bound) => format!("itself ≤ {}", number(bound)),
         Target::None => String::new(),
     }
 }

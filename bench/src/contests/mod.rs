@@ -10,6 +10,7 @@ mod broker;
 mod batches;
 mod topics;
 mod seq;
+mod rust_call;
 mod scripts;
 
 use std::fs::File;
@@ -31,6 +32,7 @@ pub(crate) const CONTESTS: &[Contest] = &[
     batches::CONTEST,
     topics::CONTEST,
     seq::CONTEST,
+    rust_call::CONTEST,
     scripts::PYTHON_CALLS,
     scripts::HANDLERS,
     scripts::TERMINAL,

@@ -13,6 +13,8 @@ mod publish;
 mod proxy;
 mod nats;
 mod http;
+mod drain;
+mod call;
 
 use std::io::{Read, Write};
 
@@ -54,6 +56,14 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "http",
         run: http::run,
+    },
+    Peer {
+        name: "drain",
+        run: drain::run,
+    },
+    Peer {
+        name: "call",
+        run: call::run,
     },
 ];
 
