@@ -83,6 +83,23 @@ impl Program {
         Ok(ticks.iter().sum::<u64>() as f64 / 100.0)
     }
 
+    /// How often its threads had their turn on a processor so far.
+    pub(crate) fn turns(&self) -> anyhow::Result<u64> {
+        let mut turns = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let status = std::fs::read_to_string(thread?.path().join("status"))?;
+            turns += number_of(&status, "voluntary_ctxt_switches:");
+            turns += number_of(&status, "nonvoluntary_ctxt_switches:");
+        }
+        Ok(turns)
+    }
+
+    /// Its memory that is resident, in MB of a million bytes.
+    pub(crate) fn resident(&self) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        Ok(number_of(&status, "VmRSS:") as f64 * 1024.0 / 1e6)
+    }
+
     /// Asks it to end, and waits for that.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
         // A peer ends with its standard input, everybody else by the signal.
@@ -93,6 +110,13 @@ impl Program {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// The number behind a name in a file such as `/proc/PID/status`; 0 where there is none.
+fn number_of(status: &str, name: &str) -> u64 {
+    let rest = status.lines().find_map(|line| line.strip_prefix(name));
+    let word = rest.and_then(|rest| rest.split_whitespace().next());
+    word.and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 impl Drop for Program {

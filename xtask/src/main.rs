@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask demo`, `test`, `check`, `deny`, `faults`, `fuzz`, `tidy`,
-//! `bench`.
+//! `bench`, `guard`.
 //!
 //! Each installs what it needs itself. This program links none of the libraries it installs, so
 //! it builds on a machine that has Rust and nothing else.
@@ -14,6 +14,7 @@ mod setup;
 mod demo;
 mod fuzz;
 mod tidy;
+mod guard;
 mod wheel;
 
 use std::process::{Command, ExitCode};
@@ -35,6 +36,7 @@ usage: cargo xtask COMMAND
             cargo xtask fuzz [TARGET …] [--seconds N] [--jobs N]
   bench     what things cost beside their peers, into docs/performance.md:
             cargo xtask bench [CONTEST …] [--list] [--rounds N] [--verbose]
+  guard     how many instructions a record costs, held against limits; --write writes them anew
   pictures  draw the terminal's pictures in docs/pictures anew, from a real run
   tidy      the rules of the house: arrows between crates, head comments, paths in documents";
 
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         "faults" | "soak" => faults(),
         "fuzz" => fuzz::fuzz(std::env::args().skip(2)),
         "bench" => bench(),
+        "guard" => guard::guard(),
         "pictures" => pictures(),
         _ => {
             eprintln!("{USAGE}");

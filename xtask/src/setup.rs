@@ -17,6 +17,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/cc", "gcc"),
     ("/usr/sbin/rsyslogd", "rsyslog"),
     ("/usr/share/doc/rsyslog-czmq", "rsyslog-czmq"),
+    ("/usr/bin/valgrind", "valgrind"),
 ];
 /// The libraries of stock senders and what the Python package is built and tested with.
 const PYTHON_PACKAGES: &[&str] = &[

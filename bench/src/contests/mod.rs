@@ -11,6 +11,9 @@ mod batches;
 mod topics;
 mod seq;
 mod rust_call;
+mod latency;
+mod start;
+mod idle;
 mod scripts;
 
 use std::fs::File;
@@ -33,6 +36,9 @@ pub(crate) const CONTESTS: &[Contest] = &[
     topics::CONTEST,
     seq::CONTEST,
     rust_call::CONTEST,
+    latency::CONTEST,
+    start::CONTEST,
+    idle::CONTEST,
     scripts::PYTHON_CALLS,
     scripts::HANDLERS,
     scripts::TERMINAL,

@@ -15,6 +15,9 @@ mod nats;
 mod http;
 mod drain;
 mod call;
+mod idle;
+mod tick;
+mod late;
 
 use std::io::{Read, Write};
 
@@ -64,6 +67,18 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "call",
         run: call::run,
+    },
+    Peer {
+        name: "tick",
+        run: tick::run,
+    },
+    Peer {
+        name: "late",
+        run: late::run,
+    },
+    Peer {
+        name: "idle",
+        run: idle::run,
     },
 ];
 
