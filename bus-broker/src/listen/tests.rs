@@ -369,7 +369,7 @@ fn who_sends_more_than_its_rate_is_made_to_wait_and_loses_nothing() {
     });
     let world = World {
         broker: broker.unwrap(),
-        taker,
+        taker: RefCell::new(taker),
         said,
     };
     let mut stream = world.connect();

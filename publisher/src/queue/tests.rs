@@ -32,7 +32,7 @@ fn take_all(queue: &Queue) -> Taken {
 
 fn discard_all(queue: &Queue) {
     let taken = queue.take(usize::MAX, true, |_| Fate::Discard);
-    assert!(taken.entries.is_empty());
+    assert!(taken.chunks.is_empty());
 }
 
 #[test]
