@@ -32,6 +32,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 const PYZMQ: &str = "pyzmq+";
 
 fn main() -> ExitCode {
+    logbus_process::share_arenas();
     let cli = Cli::parse();
     let done = match &cli.command {
         Some(Command::Keygen { name, dir }) => keygen(name, dir).map(|()| ExitCode::SUCCESS),

@@ -68,6 +68,18 @@ pub fn block_signals() {
     }
 }
 
+/// Asked of glibc's allocator: at most two arenas, where it makes up to eight for each processor.
+/// Records pass from thread to thread, so what one thread frees goes back to the arena of another, and
+/// with an arena for each thread all of them grow to their most by and by. To be called by a program,
+/// before it has threads; a library has no business here.
+pub fn share_arenas() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt takes no pointers, and no other thread allocates yet.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
+}
+
 /// Sends a signal to a process. One that has gone needs none, so failing is no error.
 pub fn send_signal(pid: u32, signal: i32) {
     if let Ok(pid) = i32::try_from(pid) {

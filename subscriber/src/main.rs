@@ -34,6 +34,7 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
+    logbus_process::share_arenas();
     let cli = match config::defaults::parse() {
         Ok(cli) => cli,
         Err(problems) => return fail(problems.line(), Failure::WrongUsage),
