@@ -2,19 +2,15 @@
 
 use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::Ranged;
+use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::document::{MAX_DEPTH, Source};
-use super::node::{Entry, Node, Tree};
+use super::node::{Entry, Node, Place, Tree};
 use super::options::Problems;
 
 /// Reads a JSON text; `None` when it has a problem.
 pub(super) fn read(source: &Source<'_>, problems: &mut Problems) -> Option<Node> {
-    if let Some(at) = too_deep(source.text) {
-        let text = format!("more than {MAX_DEPTH} lists and maps in one another");
-        problems.error(&source.place(at), text);
-        return None;
-    }
     let strict = ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
@@ -30,9 +26,18 @@ pub(super) fn read(source: &Source<'_>, problems: &mut Problems) -> Option<Node>
     match parse_to_ast(source.text, &CollectOptions::default(), &strict) {
         Ok(parsed) => {
             let before = problems.errors.len();
-            let value = parsed.value?;
-            let node = node(&value, source, problems);
+            let Some(value) = parsed.value else {
+                let text = "there is nothing in it; an empty configuration is {}";
+                problems.error(&source.place(0), text);
+                return None;
+            };
+            let node = node(&value, source, problems, 1);
             (problems.errors.len() == before).then_some(node)
+        }
+        // The parser has a bound of its own, because it goes down with the brackets.
+        Err(error) if matches!(error.kind(), ParseErrorKind::NestingDepthExceeded) => {
+            too_deep(&source.place(error.range().start), problems);
+            None
         }
         Err(error) => {
             let place = source.place(error.range().start);
@@ -42,39 +47,33 @@ pub(super) fn read(source: &Source<'_>, problems: &mut Problems) -> Option<Node>
     }
 }
 
-/// Where brackets are nested too deeply for a parser that goes down with them.
-fn too_deep(text: &str) -> Option<usize> {
-    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_text => is_escaped = true,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => depth += 1,
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Some(at);
-        }
-    }
-    None
+fn too_deep(place: &Place, problems: &mut Problems) {
+    let text = format!("more than {MAX_DEPTH} lists and maps in one another");
+    problems.error(place, text);
 }
 
-fn node(value: &Value<'_>, source: &Source<'_>, problems: &mut Problems) -> Node {
+fn node(value: &Value<'_>, source: &Source<'_>, problems: &mut Problems, depth: usize) -> Node {
     let tree = match value {
+        Value::Array(_) | Value::Object(_) if depth > MAX_DEPTH => {
+            too_deep(&source.place(value.start()), problems);
+            Tree::Null
+        }
         Value::StringLit(text) => Tree::Text(text.value.to_string()),
         Value::NumberLit(number) => number_of(number.value),
         Value::BooleanLit(truth) => Tree::Bool(truth.value),
         Value::NullKeyword(_) => Tree::Null,
         Value::Array(array) => {
             let items = array.elements.iter();
-            Tree::List(items.map(|item| node(item, source, problems)).collect())
+            Tree::List(
+                items
+                    .map(|item| node(item, source, problems, depth + 1))
+                    .collect(),
+            )
         }
         Value::Object(object) => {
             let mut entries = Vec::with_capacity(object.properties.len());
             for property in &object.properties {
-                entry(property, &mut entries, source, problems);
+                entry(property, &mut entries, source, problems, depth);
             }
             Tree::Map(entries)
         }
@@ -87,6 +86,7 @@ fn entry(
     entries: &mut Vec<Entry>,
     source: &Source<'_>,
     problems: &mut Problems,
+    depth: usize,
 ) {
     let key = property.name.as_str().to_owned();
     let place = source.place(property.range.start);
@@ -95,7 +95,7 @@ fn entry(
         problems.error(&place, text);
         return;
     }
-    let value = node(&property.value, source, problems);
+    let value = node(&property.value, source, problems, depth + 1);
     entries.push(Entry { key, place, value });
 }
 
