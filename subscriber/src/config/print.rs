@@ -123,6 +123,9 @@ fn flow(node: &Node) -> String {
             format!("{{{}}}", pairs.join(", "))
         }
         Tree::Float(x) if x.is_finite() => format!("{x:?}"),
+        // As YAML has them: bare, they would be texts.
+        Tree::Float(x) if x.is_nan() => ".nan".to_owned(),
+        Tree::Float(x) => if *x > 0.0 { ".inf" } else { "-.inf" }.to_owned(),
         _ => node.to_string(),
     }
 }
