@@ -1,10 +1,10 @@
 //! A program that is measured: started, listened to, asked for its CPU time, and ended.
 //!
-//! What it says on standard output is taken line by line, and waited for within bounds. Its CPU time
+//! What it says is taken line by line, and waited for within bounds. Its CPU time
 //! is what Linux counts for all of its threads. Dropped, it is killed: no contest leaves a program
 //! behind.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -23,17 +23,32 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it; what it says on standard error is shown.
+    /// Starts it, to be listened to on standard output.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        command.stdout(Stdio::piped());
+        Self::spawn(command)
+    }
+
+    /// Starts it, to be listened to on standard error, where the project's programs say where they are.
+    pub(crate) fn start_telling(command: &mut Command) -> anyhow::Result<Self> {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::spawn(command)
+    }
+
+    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
         let path = Path::new(command.get_program());
         let name = path.file_name().unwrap_or_default();
         let name = name.to_string_lossy().into_owned();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command
+            .stdin(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
         let (lines, said) = channel();
-        let out = child.stdout.take().context("there is no pipe")?;
+        let out: Box<dyn Read + Send> = match (child.stdout.take(), child.stderr.take()) {
+            (Some(out), _) => Box::new(out),
+            (None, Some(errors)) => Box::new(errors),
+            (None, None) => bail!("there is no pipe"),
+        };
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 if lines.send(line).is_err() {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::arena::{Arena, free_port};
 use crate::program::Program;
@@ -17,6 +17,9 @@ use super::{figures, rest};
 
 /// How long a broker may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A port of the system's choice.
+pub(super) const ANYWHERE: &str = "tcp://127.0.0.1:0";
 
 /// A broker, running, with its two sides.
 pub(super) struct Bus {
@@ -28,43 +31,34 @@ pub(super) struct Bus {
 impl Bus {
     /// `bus-broker`, with a journal where a folder for it is given.
     pub(super) fn own(arena: &Arena, journal: Option<&Path>) -> anyhow::Result<Self> {
-        let (publishers, subscribers) = ports()?;
         let mut command = arena.own("bus-broker")?;
-        command.args(["--publishers", &endpoint(publishers)]);
-        command.args(["--subscribers", &endpoint(subscribers)]);
+        command.args(["--publishers", ANYWHERE, "--subscribers", ANYWHERE]);
         command.args(["--subscriber-queue", "50000"]);
         if let Some(folder) = journal {
-            let durable = endpoint(free_port()?);
             command.arg("--journal").arg(folder);
-            command.args(["--journal-topics", "*", "--durable-endpoint", &durable]);
+            command.args(["--journal-topics", "*", "--durable-endpoint", ANYWHERE]);
         }
-        Self::start(&mut command, publishers, subscribers)
+        let program = Program::start_telling(&mut command)?;
+        let said = program.wait_for("bus-broker: publishers connect to ")?;
+        let mut places = said.split(", ");
+        let publishers = places.next().unwrap_or_default().to_owned();
+        let subscribers = places
+            .next()
+            .and_then(|p| p.strip_prefix("subscribers to "));
+        Ok(Self {
+            program,
+            publishers,
+            subscribers: subscribers.context(said.clone())?.to_owned(),
+        })
     }
 
     /// `zmq_proxy`.
     pub(super) fn proxy(arena: &Arena) -> anyhow::Result<Self> {
-        let (publishers, subscribers) = ports()?;
-        let (inward, outward) = (endpoint(publishers), endpoint(subscribers));
-        let program = arena.peer(
-            "proxy",
-            &["--publishers", &inward, "--subscribers", &outward],
-        )?;
-        program.wait_for("ready")?;
+        let program = arena.peer("proxy", &[])?;
         Ok(Self {
+            publishers: program.wait_for("publishers")?,
+            subscribers: program.wait_for("subscribers")?,
             program,
-            publishers: inward,
-            subscribers: outward,
-        })
-    }
-
-    fn start(command: &mut Command, publishers: u16, subscribers: u16) -> anyhow::Result<Self> {
-        let program = Program::start(command)?;
-        wait_until_open(publishers)?;
-        wait_until_open(subscribers)?;
-        Ok(Self {
-            program,
-            publishers: endpoint(publishers),
-            subscribers: endpoint(subscribers),
         })
     }
 
@@ -96,6 +90,15 @@ impl Bus {
     /// The same for the records of a native publisher, in batches.
     pub(super) fn pass_batches(&self, arena: &Arena, count: u64) -> anyhow::Result<Vec<f64>> {
         let number = count.to_string();
+        let publish = [
+            "--connect",
+            &self.publishers,
+            "--count",
+            &number,
+            "--windowed",
+        ];
+        let sender = arena.peer("publish", &publish)?;
+        let acks = sender.wait_for("acks")?;
         let receive = [
             "--connect",
             &self.subscribers,
@@ -103,11 +106,8 @@ impl Bus {
             &number,
             "--records",
         ];
+        let receive = [receive.as_slice(), &["--acks", &acks]].concat();
         let receiver = arena.peer("receive", &receive)?;
-        let sender = arena.peer(
-            "publish",
-            &["--connect", &self.publishers, "--count", &number],
-        )?;
         self.measure(&sender, &receiver, count)
     }
 
@@ -160,14 +160,6 @@ fn measure(
     let before = bus.cpu()?;
     let end = receiver.wait_for_number("end")?;
     Ok(figures(count, begin, end, bus.cpu()? - before))
-}
-
-fn ports() -> anyhow::Result<(u16, u16)> {
-    Ok((free_port()?, free_port()?))
-}
-
-fn endpoint(port: u16) -> String {
-    format!("tcp://127.0.0.1:{port}")
 }
 
 fn wait_until_open(port: u16) -> anyhow::Result<()> {

@@ -3,10 +3,11 @@
 //! Beside it is what libzmq alone does where each record is a message: batching is what makes the
 //! difference.
 
-use crate::arena::{Arena, free_port};
+use crate::arena::Arena;
 use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
 use crate::program::Program;
 
+use super::bus::ANYWHERE;
 use super::{CPU, RATE, cookbook_file, into_file, progress};
 
 /// Records of a round.
@@ -38,10 +39,10 @@ fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {
     let count = arena.amount(RECORDS);
     let folder = arena.folder()?;
     let file = folder.path().join("log");
-    let endpoint = format!("tcp://127.0.0.1:{}", free_port()?);
     let mut command = arena.own("logsub")?;
-    command.args(["--no-console", "--bind", &endpoint, "--file"]);
-    let receiver = Program::start(command.arg(&file))?;
+    command.args(["--no-console", "--bind", ANYWHERE, "--file"]);
+    let receiver = Program::start_telling(command.arg(&file))?;
+    let endpoint = receiver.wait_for("logsub: receiving at ")?;
     let count_text = count.to_string();
     let publish = ["--connect", &endpoint, "--count", &count_text, "--windowed"];
     let sender = arena.peer("publish", &publish)?;

@@ -36,14 +36,18 @@ pub(super) const CONTEST: Contest = Contest {
 fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {
     let count = arena.amount(EVENTS).to_string();
     let folder = arena.folder()?;
-    let server = arena.peer("http", &["--count", &count, "--mark", "\"@t\":"])?;
+    // The sender is told by the server, the server is told to logsub, and logsub to the sender.
     let endpoint = format!("tcp://127.0.0.1:{}", free_port()?);
+    let publish = ["--connect", &endpoint, "--count", &count, "--windowed"];
+    let sender = arena.peer("publish", &publish)?;
+    let acks = sender.wait_for("acks")?;
+    let http = ["--count", &count, "--mark", "\"@t\":", "--acks", &acks];
+    let server = arena.peer("http", &http)?;
     let mut command = arena.own("logsub")?;
     command.args(["--no-console", "--bind", &endpoint]);
     command.args(["--seq", &server.wait_for("at")?]);
     // Its events wait below there.
     let receiver = Program::start(command.env("XDG_STATE_HOME", folder.path()))?;
-    let sender = arena.peer("publish", &["--connect", &endpoint, "--count", &count])?;
     let result = measure(&sender, &receiver, &server, arena.amount(EVENTS));
     receiver.end()?;
     result

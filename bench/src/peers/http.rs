@@ -4,12 +4,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
 use logbus_process as process;
 
+use super::window::Progress;
 use super::{say, wait_for_the_end};
 
 const ANSWER: &[u8] = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n\
@@ -23,9 +24,13 @@ struct Arguments {
     /// What stands once in each event
     #[arg(long)]
     mark: String,
+    /// Where progress is told
+    #[arg(long)]
+    acks: Option<String>,
 }
 
 struct Tally {
+    progress: Mutex<Option<Progress>>,
     events: AtomicU64,
     count: u64,
     mark: String,
@@ -35,7 +40,12 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let arguments = Arguments::parse_from(arguments);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     say(&format!("at http://{}", listener.local_addr()?))?;
+    let acks = arguments.acks.as_deref();
+    let progress = acks
+        .map(|endpoint| Progress::open(&zmq::Context::new(), endpoint))
+        .transpose()?;
     let tally = Arc::new(Tally {
+        progress: Mutex::new(progress),
         events: AtomicU64::new(0),
         count: arguments.count,
         mark: arguments.mark,
@@ -60,6 +70,14 @@ fn serve(mut stream: &TcpStream, tally: &Tally) -> anyhow::Result<()> {
         stream.write_all(ANSWER)?;
         let more = occurrences(&body, tally.mark.as_bytes());
         let before = tally.events.fetch_add(more, Ordering::Relaxed);
+        let mut progress = tally
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = progress.as_mut() {
+            progress.reach(before + more)?;
+        }
+        drop(progress);
         if before < tally.count && before + more >= tally.count {
             say(&format!("end {}", process::now()))?;
         }

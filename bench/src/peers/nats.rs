@@ -116,9 +116,9 @@ pub(super) fn receive(arguments: &[String]) -> anyhow::Result<()> {
     let acks = arguments.acks.context("--acks is missing")?;
     let mut progress = Progress::open(&zmq::Context::new(), &acks)?;
     let (mut line, mut payload) = (Vec::new(), Vec::new());
-    for _ in 0..arguments.count {
+    for received in 1..=arguments.count {
         client.receive(&mut line, &mut payload)?;
-        progress.count()?;
+        progress.reach(received)?;
     }
     say(&format!("end {}", process::now()))?;
     wait_for_the_end()

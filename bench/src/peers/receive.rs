@@ -1,7 +1,7 @@
 //! `receive`: plain SUB sockets that take messages and forget them.
 //!
 //! Nothing that reads from ZeroMQ can be faster: this is the limit. With `--records` the records of
-//! native messages are counted, by their headers. With more topics than one there is a socket for each,
+//! native messages are counted, by their headers; a broker's greeting says that it has the subscription. With more topics than one there is a socket for each,
 //! all of them polled by one thread.
 
 use anyhow::{Context, bail};
@@ -51,19 +51,27 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
         receiver.connect(&arguments.connect)?;
         sockets.push(receiver);
     }
+    let mut message = Message::new();
+    if arguments.records {
+        // Whoever else listens, as a journal, must not be the first to get anything.
+        for socket in &sockets {
+            socket.recv(&mut message, 0).context("no greeting")?;
+        }
+    }
     let acks = arguments.acks.as_deref();
     let mut progress = acks
         .map(|endpoint| Progress::open(&context, endpoint))
         .transpose()?;
     let mut received = 0;
-    let mut message = Message::new();
     while received < arguments.count {
         take_some(&sockets, &mut message, |message| {
             received += match arguments.records {
                 true => records(message)?,
                 false => 1,
             };
-            progress.as_mut().map_or(Ok(()), Progress::count)?;
+            if let Some(progress) = &mut progress {
+                progress.reach(received)?;
+            }
             Ok(received < arguments.count)
         })
         .with_context(|| format!("after {received}"))?;

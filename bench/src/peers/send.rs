@@ -48,10 +48,12 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
     if let Some(window) = &window {
         window.wait_for_receiver()?;
     }
-    for _ in 0..arguments.native.unwrap_or(1) {
-        sender.recv_bytes(0)?;
-    }
     let topics: Vec<String> = (0..arguments.native.unwrap_or(0)).map(topic).collect();
+    let beginnings: Vec<&[u8]> = match topics.is_empty() {
+        true => messages.iter().take(1).map(Vec::as_slice).collect(),
+        false => topics.iter().map(String::as_bytes).collect(),
+    };
+    wait_for_subscriptions(&sender, beginnings)?;
     say(&format!("begin {}", process::now()))?;
     for (message, number) in messages.iter().cycle().zip(0..arguments.count) {
         if let Some(window) = &mut window {
@@ -67,6 +69,16 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     say(&format!("sent {}", process::now()))?;
     wait_for_the_end()
+}
+
+/// Waits until there is a subscription to each of what messages begin with. A broker may want more.
+fn wait_for_subscriptions(sender: &Socket, mut beginnings: Vec<&[u8]>) -> anyhow::Result<()> {
+    while !beginnings.is_empty() {
+        if let [1, prefix @ ..] = &sender.recv_bytes(0)?[..] {
+            beginnings.retain(|beginning| !beginning.starts_with(prefix));
+        }
+    }
+    Ok(())
 }
 
 /// The topic of this number; none is the beginning of another.
