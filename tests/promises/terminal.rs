@@ -1,9 +1,11 @@
 //! With real pseudo-terminals, and with records that are counted.
 
-use std::time::Duration;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
 
 use logbus_publisher::{Config, Publisher, stamped};
-use logbus_tests::{Logsub, Program, Terminal, endpoint_in, publishers};
+use logbus_tests::{Logsub, Terminal, endpoint_in, publishers, wait_for_file};
 
 const SENDERS: usize = 20;
 const LINGER: Duration = Duration::from_secs(120);
@@ -15,6 +17,30 @@ fn say(sender: &Publisher, level: i64, text: &str) {
 fn end(senders: Vec<Publisher>) {
     for sender in senders {
         assert!(sender.shutdown(LINGER).is_complete());
+    }
+}
+
+/// A file that grows.
+struct Lines {
+    file: BufReader<File>,
+    count: u64,
+}
+
+impl Lines {
+    fn of(path: &str) -> Self {
+        wait_for_file(path.as_ref(), "");
+        let file = BufReader::new(File::open(path).unwrap());
+        Self { file, count: 0 }
+    }
+
+    /// How many it has by now.
+    fn count(&mut self) -> u64 {
+        let mut line = Vec::new();
+        while self.file.read_until(b'\n', &mut line).unwrap() > 0 {
+            self.count += u64::from(line.ends_with(b"\n"));
+            line.clear();
+        }
+        self.count
     }
 }
 
@@ -78,6 +104,8 @@ fn a_clock_that_is_behind_shows_as_late_and_can_be_corrected() {
 #[test]
 fn a_terminal_that_stands_still_skips_lines_and_says_how_many_while_files_get_every_record() {
     const RECORDS: u64 = 150_000;
+    /// So many fit into every queue on their way, but for the terminal's.
+    const PORTION: u64 = 5_000;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("all.log");
     let file = file.to_str().unwrap();
@@ -93,26 +121,24 @@ fn a_terminal_that_stands_still_skips_lines_and_says_how_many_while_files_get_ev
     let (mut terminal, endpoint) = view(&args, 30, 100, &[]);
     terminal.keep_raw(64 << 20);
     terminal.stop_reading();
-    let records = RECORDS.to_string();
-    let mut worker = Program::start("test-worker", &[&endpoint, "flood", "flood", &records]);
-    worker.wait_for("flooded");
-    worker.close_input();
-    worker.succeed();
-    // The file is complete while the terminal still stands.
-    let lines = || {
-        std::fs::read(file)
-            .unwrap()
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count() as u64
-    };
-    let deadline = std::time::Instant::now() + LINGER;
-    while lines() < RECORDS && std::time::Instant::now() < deadline {
-        std::thread::park_timeout(Duration::from_millis(20));
+    let senders = publishers(1, &endpoint);
+    let padding = "x".repeat(400);
+    let mut written = None;
+    for last in (PORTION..=RECORDS).step_by(PORTION as usize) {
+        for at in last - PORTION..last {
+            say(&senders[0], 20, &format!("{at} {padding}"));
+        }
+        // The file has all of them while the terminal still stands.
+        let lines = written.get_or_insert_with(|| Lines::of(file));
+        let deadline = Instant::now() + LINGER;
+        while lines.count() < last {
+            assert!(Instant::now() < deadline, "{} of {last}", lines.count());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
     }
-    assert_eq!(lines(), RECORDS);
+    end(senders);
     terminal.go_on_reading();
-    terminal.wait_for("worker-flood ended");
+    terminal.wait_for("web-0 ended");
     terminal.signal("-INT");
     assert!(terminal.wait().success());
     let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();
