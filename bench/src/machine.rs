@@ -9,6 +9,7 @@ pub(crate) fn description() -> Vec<(&'static str, String)> {
         ("processor", processor()),
         ("memory", memory()),
         ("system", system()),
+        ("load average at the end", load()),
         ("libzmq", format!("{major}.{minor}.{patch}")),
         ("Rust", said_by("rustc", &["--version"])),
         ("Python", said_by(&python(), &["--version"])),
@@ -33,6 +34,12 @@ fn memory() -> String {
         "{:.0} GiB",
         kib.parse::<f64>().unwrap_or(0.0) / 1024.0 / 1024.0
     )
+}
+
+/// Of the last one, five and fifteen minutes; what the contests do themselves is in it.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(", ")
 }
 
 fn system() -> String {
