@@ -65,16 +65,14 @@ fn first(
     broker.args(["--publishers", &publishers, "--subscribers", &subscribers]);
     let broker = Program::start(&mut broker)?;
     let paced = [
-        "--by",
-        "log",
-        "--to",
+        "--connect",
         &publishers,
         "--count",
         "1000000",
         "--rate",
         "1000",
     ];
-    let publisher = arena.peer("call", &paced)?;
+    let publisher = arena.peer("tick", &paced)?;
     // What has come once shows that everybody is connected.
     start(arena, &subscribers)?;
     let mut took = 0.0;
