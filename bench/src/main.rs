@@ -38,6 +38,9 @@ struct Cli {
     /// Say every figure as it is measured
     #[arg(long, short)]
     verbose: bool,
+    /// Hold none, and write the page anew from the figures that are kept
+    #[arg(long)]
+    rewrite: bool,
     /// Name the contests and end
     #[arg(long)]
     list: bool,
@@ -54,6 +57,9 @@ fn main() -> anyhow::Result<()> {
             println!("{:16} {}", contest.name, contest.title);
         }
         return Ok(());
+    }
+    if cli.rewrite {
+        return report::write();
     }
     let arena = Arena {
         rounds: cli.rounds.max(1),

@@ -42,6 +42,8 @@ fn bar_chart(
     axis: &str,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let height = BAR * bars.len() as u32 + 60;
+    // A range of segments has its last one, too.
+    let last = bars.len().saturating_sub(1);
     let area = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
     area.fill(&WHITE)?;
     let most = bars
@@ -53,10 +55,11 @@ fn bar_chart(
         .margin_right(30)
         .x_label_area_size(40)
         .y_label_area_size(290)
-        .build_cartesian_2d(0.0..most * 1.05, (0..bars.len()).into_segmented())?;
+        .build_cartesian_2d(0.0..most * 1.05, (0..last).into_segmented())?;
     chart
         .configure_mesh()
         .disable_y_mesh()
+        .disable_x_mesh()
         .x_desc(axis)
         .x_label_formatter(&|value| short(*value))
         .y_labels(bars.len())
@@ -66,7 +69,6 @@ fn bar_chart(
         })
         .label_style(("sans-serif", 13))
         .draw()?;
-    let last = bars.len().saturating_sub(1);
     for (at, (name, spread)) in bars.iter().enumerate() {
         let row = last - at;
         let colour = if is_own(name) { OWN } else { PEER };
