@@ -47,7 +47,7 @@ const IMPATIENCE: Duration = Duration::from_secs(1);
 /// not call. With durable delivery.
 pub(crate) const NAP: Duration = Duration::from_millis(1);
 /// The same without: as long as a record may wait for nothing but others. Linux makes about twice that
-/// of it. A nap of a millisecond made six of the seven parts of a record's time to a handler.
+/// of it. A nap of a millisecond made five of the six parts of a record's time to a handler.
 const SHORT_NAP: Duration = Duration::from_micros(50);
 /// The same while nobody listens.
 const LONG_NAP: Duration = Duration::from_millis(20);
