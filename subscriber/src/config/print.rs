@@ -95,7 +95,11 @@ fn without_password(text: &str) -> String {
 
 fn write_map(entries: &[Entry], depth: usize, out: &mut String) {
     for entry in entries {
-        let _infallible = write!(out, "{:1$}{2}:", "", depth * 2, quoted(&entry.key));
+        let (key, indent) = (quoted(&entry.key), depth * 2);
+        let _infallible = match is_long(&key) {
+            true => write!(out, "{:indent$}? {key}\n{:indent$}:", "", ""),
+            false => write!(out, "{:indent$}{key}:", ""),
+        };
         match &entry.value.tree {
             Tree::Map(entries) if !entries.is_empty() => {
                 out.push('\n');
@@ -118,7 +122,11 @@ fn flow(node: &Node) -> String {
         Tree::Map(entries) => {
             let pairs: Vec<String> = entries
                 .iter()
-                .map(|entry| format!("{}: {}", quoted(&entry.key), flow(&entry.value)))
+                .map(|entry| (quoted(&entry.key), flow(&entry.value)))
+                .map(|(key, value)| match is_long(&key) {
+                    true => format!("? {key} : {value}"),
+                    false => format!("{key}: {value}"),
+                })
                 .collect();
             format!("{{{}}}", pairs.join(", "))
         }
@@ -128,6 +136,12 @@ fn flow(node: &Node) -> String {
         Tree::Float(x) => if *x > 0.0 { ".inf" } else { "-.inf" }.to_owned(),
         _ => node.to_string(),
     }
+}
+
+/// Whether a key, as it is written, needs a question mark before it: a reader of YAML looks no more
+/// than 1024 characters ahead for the colon (yaml.org/spec/1.2.2, section 7.4.2).
+fn is_long(key: &str) -> bool {
+    key.chars().count() > 1000
 }
 
 /// A text as it is where every reader of YAML takes it for one, else in double quotes, by the
