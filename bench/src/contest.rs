@@ -54,6 +54,18 @@ pub(crate) struct Ratio {
     pub(crate) target: Target,
 }
 
+impl Ratio {
+    /// No ratio: a contender's own figure is expected to be no more than this.
+    pub(crate) const fn itself(of: &'static str, quantity: &'static str, most: f64) -> Self {
+        Self {
+            of,
+            to: of,
+            quantity,
+            target: Target::FigureAtMost(most),
+        }
+    }
+}
+
 /// What is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Target {

@@ -3,10 +3,11 @@
 //! One turn of its loop hears who subscribes, takes the records that somebody wants, joins those
 //! of a topic into messages (numbered by `schemas/src/wire/sequence.rs`, next on a record's way),
 //! sends them, and sends heartbeats that are due. Then it sleeps until a record, a subscription
-//! or a deadline comes; where records come close on one another it naps in place of that. Records that nobody wants yet wait in the queue for as long as
-//! [`Config::hold`] says: a socket would drop them silently. Durable delivery has a thread of another
-//! kind in this one's place (`publisher/src/durable/sender.rs`). This file never touches a record's
-//! content and never drops one without counting it.
+//! or a deadline comes; where records come close on one another it naps in place of that. Records that
+//! nobody wants yet wait in the queue for as long as [`Config::hold`] says: a socket would drop them
+//! silently. Durable delivery has a thread of another kind in this one's place
+//! (`publisher/src/durable/sender.rs`). This file never touches a record's content and never drops one
+//! without counting it.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

@@ -113,7 +113,7 @@ fn half_a_write_costs_nothing_that_was_acknowledged_or_spooled() {
 }
 
 #[test]
-fn a_journal_whose_disk_gives_errors_acknowledges_nothing_and_says_so() {
+fn a_journal_whose_disk_gives_errors_says_so_and_loses_nothing_it_acknowledged() {
     check("eio-journal", 21);
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::arena::{Arena, free_port};
-use crate::contest::{Contender, Contenders, Contest, Quantity, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Quantity, Ratio};
 use crate::program::Program;
 
 /// How long nothing happens.
@@ -51,25 +51,16 @@ pub(super) const CONTEST: Contest = Contest {
             run: publisher,
         },
     ]),
+    // Linux counts processor time in steps of 10 ms: one step is as good as none.
     ratios: &[
-        itself(FILE, MEMORY, 15.0),
-        itself(TERMINAL, MEMORY, 15.0),
-        itself(PUBLISHER, MEMORY, 15.0),
-        itself(FILE, CPU, 10.0),
-        itself(TERMINAL, CPU, 10.0),
-        itself(PUBLISHER, CPU, 10.0),
+        Ratio::itself(FILE, MEMORY, 15.0),
+        Ratio::itself(TERMINAL, MEMORY, 15.0),
+        Ratio::itself(PUBLISHER, MEMORY, 15.0),
+        Ratio::itself(FILE, CPU, 10.0),
+        Ratio::itself(TERMINAL, CPU, 10.0),
+        Ratio::itself(PUBLISHER, CPU, 10.0),
     ],
 };
-
-/// Linux counts processor time in steps of 10 ms: one step is as good as none.
-const fn itself(of: &'static str, quantity: &'static str, most: f64) -> Ratio {
-    Ratio {
-        of,
-        to: FILE,
-        quantity,
-        target: Target::FigureAtMost(most),
-    }
-}
 
 fn subscriber(arena: &Arena, into_file: bool) -> anyhow::Result<Vec<f64>> {
     let folder = arena.folder()?;

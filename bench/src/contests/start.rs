@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use crate::arena::{Arena, free_port};
-use crate::contest::{Contender, Contenders, Contest, Quantity, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Quantity, Ratio};
 use crate::program::Program;
 
 /// Starts of a round.
@@ -41,17 +41,11 @@ pub(super) const CONTEST: Contest = Contest {
             run: help,
         },
     ]),
-    ratios: &[itself(LOGSUB, 50.0), itself(HELP, 10.0)],
+    ratios: &[
+        Ratio::itself(LOGSUB, TIME, 50.0),
+        Ratio::itself(HELP, TIME, 10.0),
+    ],
 };
-
-const fn itself(of: &'static str, most: f64) -> Ratio {
-    Ratio {
-        of,
-        to: LIBZMQ,
-        quantity: TIME,
-        target: Target::FigureAtMost(most),
-    }
-}
 
 /// Starts programs while records flow; the mean time, in ms.
 fn first(

@@ -15,6 +15,18 @@ fn filled(dir: &Path, count: u64) -> World {
     world
 }
 
+/// Ten messages, of which a durable subscription has done four.
+fn half_done(dir: &Path, name: &str, share: bool) -> (World, Client) {
+    let world = filled(dir, 10);
+    let mut reader = world.client();
+    reader.read(named(name, share, 4));
+    for _ in 0..4 {
+        reader.entry();
+    }
+    done(&mut reader, 4);
+    (world, reader)
+}
+
 fn done(client: &mut Client, below: u64) {
     client.say(Command::Done(Done {
         read: 1,
@@ -136,13 +148,7 @@ fn a_name_that_is_not_shared_has_one_reader() {
 #[test]
 fn a_subscription_that_comes_too_late_is_told_exactly_what_it_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let world = filled(dir.path(), 10);
-    let mut reader = world.client();
-    reader.read(named("audit", false, 4));
-    for _ in 0..4 {
-        reader.entry();
-    }
-    done(&mut reader, 4);
+    let (world, reader) = half_done(dir.path(), "audit", false);
     drop(reader);
     world.close();
     let world = forgetful(dir.path());
@@ -162,13 +168,7 @@ fn a_subscription_that_comes_too_late_is_told_exactly_what_it_lost() {
 #[test]
 fn what_those_who_share_have_lost_is_told_to_one_of_them_and_counted_once() {
     let dir = tempfile::tempdir().unwrap();
-    let world = filled(dir.path(), 10);
-    let mut reader = world.client();
-    reader.read(named("work", true, 4));
-    for _ in 0..4 {
-        reader.entry();
-    }
-    done(&mut reader, 4);
+    let (world, reader) = half_done(dir.path(), "work", true);
     drop(reader);
     world.close();
     // It is told again after each start, because nobody has gone by it, and still counted once.
@@ -242,13 +242,7 @@ fn lost_by(world: &World, name: &str) -> u64 {
 #[test]
 fn a_running_broker_tells_of_subscriptions_and_forgets_what_nobody_reads() {
     let dir = tempfile::tempdir().unwrap();
-    let world = filled(dir.path(), 10);
-    let mut reader = world.client();
-    reader.read(named("audit", false, 4));
-    for _ in 0..4 {
-        reader.entry();
-    }
-    done(&mut reader, 4);
+    let (world, mut reader) = half_done(dir.path(), "audit", false);
     let ask = |forget| {
         let answer = ask_consumers(&world.endpoint(), None, forget, Duration::from_secs(20));
         answer.unwrap().unwrap()
