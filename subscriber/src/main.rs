@@ -19,6 +19,9 @@ use logbus_subscriber::view::aside::Aside;
 use logbus_subscriber::view::config::{Goal, Surroundings};
 use logbus_subscriber::{config, decode, manual, stats, view};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How often files are looked at that are watched.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// For ever, nearly.
