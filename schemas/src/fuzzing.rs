@@ -19,6 +19,7 @@ pub use templates::templates;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use replay::replay;
 
     #[test]
@@ -54,5 +55,31 @@ mod tests {
     #[test]
     fn any_template_is_filled_in_or_refused() {
         replay("templates", templates);
+    }
+
+    /// Records of both codecs, with much that is rare in them.
+    const RECORDS: &[&[u8]] = &[
+        b"{\"name\": \"a\", \"msg\": \"%s of %d\", \"args\": [\"x\", 1], \"levelno\": 20, \"user\": {\"id\": [1, {}]}, \
+          \"created\": 1795207453.7, \"levelname\": \"INFO\", \"n\\u0061me\": \"b\", \"exc_text\": \"a\\nb\\u00e9\"}\n",
+        b" { \"message\" : \"\xc3\xa9\" , \"levelno\":-12345678901234567890,\"created\":1e999,\"process\":NaN,\"args\":null} ",
+        b"{\"msg\": {\"name\": 1}, \"args\": -Infinity, \"levelname\": true, \"levelno\": 1.5, \"message\": 7}",
+        b"\x87\xa4name\xa1a\xa3msg\xc4\x01x\xa4args\x92\x01\x81\xa1k\xc0\xa7levelno\xcc\xc8\xa7created\xcb\x41\xda\xc0\x00\x00\x00\x00\x00\
+          \xa4user\xa1f\xa4name\xd9\x01b",
+        b"\x86\x01\x02\xd9\x04name\xa1a\xc4\x03msg\xa1b\xa9levelname\xa2\xff\xfe\xa7message\xa2hi\xa7levelno\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_record_with_a_byte_changed_is_read_in_one_way_or_refused(
+            which in 0..RECORDS.len(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()
+        ) {
+            let mut bytes = RECORDS[which].to_vec();
+            codecs(&bytes);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            codecs(&bytes);
+            bytes.truncate(if cut { at } else { bytes.len() });
+            codecs(&bytes);
+        }
     }
 }

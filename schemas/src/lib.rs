@@ -23,6 +23,7 @@
 pub mod value;
 pub mod level;
 pub mod record;
+mod outline;
 pub mod python;
 pub mod message;
 pub mod topic;
@@ -36,4 +37,4 @@ pub mod fuzzing;
 pub use level::Level;
 pub use record::Record;
 pub use topic::{Topic, TopicFilter};
-pub use value::{Map, Value};
+pub use value::{Map, Value, ValueRef};

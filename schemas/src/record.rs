@@ -4,14 +4,20 @@
 //! (docs.python.org/3/library/logging.html#logrecord-attributes). A record keeps exactly what it
 //! was given: typed access reads the dict and says `None` where the sender said nothing, so a
 //! missing field is never invented. Rendering a message is [`crate::message`]'s part.
+//!
+//! A record that a codec has read is its bytes at first (`outline.rs`). What asks for attributes by
+//! [`Record::look`] and the typed access built on it leaves it so; [`Record::fields`], [`Record::get`]
+//! and [`Record::set`] have the dict made.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use compact_str::CompactString;
 
 use crate::level::Level;
 use crate::message;
-use crate::value::{Map, Value};
+use crate::outline::Outline;
+use crate::value::{Map, Value, ValueRef};
 
 /// The attributes that Python gives a `LogRecord`, in the order in which it sets them. Every other
 /// key is an extra.
@@ -42,10 +48,55 @@ pub const ATTRIBUTES: &[&str] = &[
 ];
 
 /// One log record.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Record {
-    fields: Map,
+    fields: Fields,
 }
+
+#[derive(Clone)]
+enum Fields {
+    Made(Map),
+    Read(Box<Outline>),
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self::Made(Map::default())
+    }
+}
+
+/// The place of a key among [`ATTRIBUTES`].
+pub(crate) fn attribute_of(key: &str) -> Option<usize> {
+    ATTRIBUTES.iter().position(|attribute| *attribute == key)
+}
+
+/// The same of one that is there.
+const fn place_of(attribute: &str) -> usize {
+    let mut at = 0;
+    while at < ATTRIBUTES.len() {
+        if same(ATTRIBUTES[at].as_bytes(), attribute.as_bytes()) {
+            return at;
+        }
+        at += 1;
+    }
+    panic!("no attribute");
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+const NAME: usize = place_of("name");
+const MSG: usize = place_of("msg");
+const ARGS: usize = place_of("args");
+const LEVELNAME: usize = place_of("levelname");
+const LEVELNO: usize = place_of("levelno");
+const CREATED: usize = place_of("created");
+const MESSAGE: usize = place_of("message");
 
 impl Record {
     /// A record with a logger's name, a level and a message or message template.
@@ -58,27 +109,61 @@ impl Record {
             Value::Str(CompactString::from(&*Level(level).name())),
         );
         fields.set("levelno", level);
-        Self { fields }
+        Self::from(fields)
     }
 
     /// The value of an attribute or an extra.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.fields.get(key)
+        self.fields().get(key)
+    }
+
+    /// The value of an attribute or an extra, to look at.
+    pub fn look(&self, key: &str) -> Option<ValueRef<'_>> {
+        match (&self.fields, attribute_of(key)) {
+            (Fields::Read(outline), Some(attribute)) => outline.attribute(attribute),
+            _ => self.get(key).map(ValueRef::from),
+        }
+    }
+
+    /// Whether there is an attribute or an extra of this name.
+    pub fn has(&self, key: &str) -> bool {
+        match (&self.fields, attribute_of(key)) {
+            (Fields::Read(outline), Some(attribute)) => outline.has(attribute),
+            _ => self.get(key).is_some(),
+        }
+    }
+
+    fn attribute(&self, attribute: usize) -> Option<ValueRef<'_>> {
+        match &self.fields {
+            Fields::Read(outline) => outline.attribute(attribute),
+            Fields::Made(fields) => fields.get(ATTRIBUTES[attribute]).map(ValueRef::from),
+        }
     }
 
     /// Sets an attribute or an extra.
     pub fn set(&mut self, key: impl Into<CompactString>, value: impl Into<Value>) {
-        self.fields.set(key, value);
+        if let Fields::Read(_) = &self.fields {
+            self.fields = Fields::Made(std::mem::take(self).into_fields());
+        }
+        if let Fields::Made(fields) = &mut self.fields {
+            fields.set(key, value);
+        }
     }
 
     /// The whole dict.
     pub fn fields(&self) -> &Map {
-        &self.fields
+        match &self.fields {
+            Fields::Made(fields) => fields,
+            Fields::Read(outline) => outline.whole(),
+        }
     }
 
     /// The whole dict, for making something else of it.
     pub fn into_fields(self) -> Map {
-        self.fields
+        match self.fields {
+            Fields::Made(fields) => fields,
+            Fields::Read(outline) => outline.into_whole(),
+        }
     }
 
     /// Sets what a sender said beyond a `LogRecord`'s attributes. Underscores behind the key keep
@@ -93,61 +178,110 @@ impl Record {
 
     /// The keys that are not attributes of a `LogRecord`, with their values.
     pub fn extras(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.fields
+        self.fields()
             .iter()
             .filter(|(key, _)| !ATTRIBUTES.contains(key))
     }
 
     /// The logger's name.
     pub fn name(&self) -> Option<&str> {
-        self.text("name")
+        match self.attribute(NAME)? {
+            ValueRef::Str(name) => Some(name),
+            _ => self.get("name")?.as_str(),
+        }
     }
 
     /// The level: `levelno`, or what `levelname` says when there is no number.
     pub fn level(&self) -> Option<Level> {
-        match self.get("levelno") {
-            Some(Value::Int(number)) => Some(Level(*number)),
-            Some(Value::Float(number)) => Some(Level(*number as i64)),
-            _ => self.text("levelname")?.parse().ok(),
+        match self.attribute(LEVELNO) {
+            Some(ValueRef::Int(number)) => Some(Level(number)),
+            Some(ValueRef::Float(number)) => Some(Level(number as i64)),
+            _ => self.attribute(LEVELNAME)?.into_text()?.parse().ok(),
         }
     }
 
     /// The level's name as the sender gave it, else the number's own.
     pub fn level_name(&self) -> Option<Cow<'_, str>> {
-        match self.text("levelname") {
-            Some(name) => Some(Cow::Borrowed(name)),
+        match self.attribute(LEVELNAME).and_then(ValueRef::into_text) {
+            Some(name) => Some(name),
             None => self.level().map(Level::name),
         }
     }
 
     /// When the record was created, in seconds since 1970-01-01 00:00 UTC.
     pub fn created(&self) -> Option<f64> {
-        self.get("created")?.as_f64()
+        self.attribute(CREATED)?.as_f64()
     }
 
     /// The message: `message` where the sender rendered it, else `msg % args` as Python would.
     pub fn get_message(&self) -> Cow<'_, str> {
-        match self.text("message") {
-            Some(text) => Cow::Borrowed(text),
-            None => message::render(self.get("msg"), self.get("args")),
+        if let Some(message) = self.attribute(MESSAGE).and_then(ValueRef::into_text) {
+            return message;
+        }
+        let (msg, args) = (self.attribute(MSG), self.attribute(ARGS));
+        match (msg, args) {
+            (Some(ValueRef::Str(msg)), None | Some(ValueRef::Null)) => Cow::Borrowed(msg),
+            (msg, args) => {
+                let (msg, args) = (
+                    msg.map(|msg| msg.to_value()),
+                    args.map(|args| args.to_value()),
+                );
+                let message = message::render(msg.as_deref(), args.as_deref());
+                Cow::Owned(message.into_owned())
+            }
         }
     }
 
     /// An attribute's text, when it is text.
     pub fn text(&self, key: &str) -> Option<&str> {
-        self.get(key)?.as_str()
+        match self.look(key)? {
+            ValueRef::Str(text) => Some(text),
+            ValueRef::Made(_) => self.get(key)?.as_str(),
+            _ => None,
+        }
+    }
+
+    /// About how many bytes of memory its dict takes as it came; 0 where that was made.
+    pub fn weight_as_read(&self) -> usize {
+        match &self.fields {
+            Fields::Made(_) => 0,
+            Fields::Read(outline) => outline.weight(),
+        }
+    }
+}
+
+/// Equal when their dicts are.
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        self.fields() == other.fields()
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Record").field(self.fields()).finish()
     }
 }
 
 impl From<Map> for Record {
     fn from(fields: Map) -> Self {
-        Self { fields }
+        Self {
+            fields: Fields::Made(fields),
+        }
+    }
+}
+
+impl From<Outline> for Record {
+    fn from(outline: Outline) -> Self {
+        Self {
+            fields: Fields::Read(Box::new(outline)),
+        }
     }
 }
 
 impl From<Record> for Value {
     fn from(record: Record) -> Self {
-        Value::Map(record.fields)
+        Value::Map(record.into_fields())
     }
 }
 

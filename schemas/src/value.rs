@@ -4,6 +4,7 @@
 //! survive. What this module does not do: read or write bytes (see [`crate::codec`]) or render
 //! text as Python would (see [`crate::python`]).
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use compact_str::CompactString;
@@ -201,6 +202,88 @@ impl Value {
     /// Whether this is `None`.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+}
+
+/// A value to look at: what is small or can be borrowed is not made for that.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ValueRef<'a> {
+    /// Python's `None`.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// An integer that fits `i64`.
+    Int(i64),
+    /// A double.
+    Float(f64),
+    /// Text.
+    Str(&'a str),
+    /// Any other value, or one that had to be made.
+    Made(Cow<'a, Value>),
+}
+
+impl<'a> ValueRef<'a> {
+    /// The value itself.
+    pub fn to_value(&self) -> Cow<'a, Value> {
+        match self {
+            ValueRef::Null => Cow::Owned(Value::Null),
+            ValueRef::Bool(value) => Cow::Owned(Value::Bool(*value)),
+            ValueRef::Int(value) => Cow::Owned(Value::Int(*value)),
+            ValueRef::Float(value) => Cow::Owned(Value::Float(*value)),
+            ValueRef::Str(value) => Cow::Owned(Value::from(*value)),
+            ValueRef::Made(value) => value.clone(),
+        }
+    }
+
+    /// The text, when this is text.
+    pub fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            ValueRef::Str(text) => Some(Cow::Borrowed(text)),
+            ValueRef::Made(Cow::Borrowed(Value::Str(text))) => Some(Cow::Borrowed(text)),
+            ValueRef::Made(Cow::Owned(Value::Str(text))) => Some(Cow::Owned(text.into())),
+            _ => None,
+        }
+    }
+
+    /// The number as a double, when this is a number.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            ValueRef::Int(value) => Some(*value as f64),
+            ValueRef::Float(value) => Some(*value),
+            ValueRef::Made(value) => value.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// Whether this is `None`.
+    pub fn is_null(&self) -> bool {
+        *self == ValueRef::Null
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => ValueRef::Null,
+            Value::Bool(value) => ValueRef::Bool(*value),
+            Value::Int(value) => ValueRef::Int(*value),
+            Value::Float(value) => ValueRef::Float(*value),
+            Value::Str(text) => ValueRef::Str(text),
+            value => ValueRef::Made(Cow::Borrowed(value)),
+        }
+    }
+}
+
+/// A made value is what it would be if it had not to be made.
+impl From<Value> for ValueRef<'_> {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => ValueRef::Null,
+            Value::Bool(value) => ValueRef::Bool(value),
+            Value::Int(value) => ValueRef::Int(value),
+            Value::Float(value) => ValueRef::Float(value),
+            value => ValueRef::Made(Cow::Owned(value)),
+        }
     }
 }
 

@@ -371,7 +371,7 @@ fn bare(inbound: &Inbound) -> Option<(Topic, Header)> {
 /// A record whose sender gives no time has the time at which its message was sent; for a foreign
 /// one that is when the bus, or this program, took it in. `at` is in ns since 1970.
 fn dated(mut record: Record, at: u64) -> Record {
-    if record.get("created").is_none() {
+    if !record.has("created") {
         record.set("created", at as f64 / 1e9);
     }
     record

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use logbus_schemas::dialect::MalformedKind;
 use logbus_schemas::python::str_of;
 use logbus_schemas::wire::{Identity, SenderId, ledger};
-use logbus_schemas::{Level, Record, Topic, Value};
+use logbus_schemas::{Level, Record, Topic, Value, ValueRef};
 
 /// One thing in the stream.
 #[derive(Debug, Clone)]
@@ -111,8 +111,10 @@ impl Delivered {
 
     /// The record's own word of its process.
     fn process(&self) -> Option<i64> {
-        let process = self.record.get("process")?;
-        process.as_i64().or_else(|| process.as_str()?.parse().ok())
+        match self.record.look("process")? {
+            ValueRef::Int(process) => Some(process),
+            process => process.into_text()?.parse().ok(),
+        }
     }
 
     /// All that a reader sees of it: the message, the extras as ` key=value`, and on lines of their

@@ -11,15 +11,17 @@
 use super::sink::{Sink, put_map};
 use super::{CodecError, CodecErrorKind};
 use crate::record::Record;
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 mod read;
 mod run;
+mod skim;
 mod write;
 
 pub use write::Writer;
 
 pub(super) use read::integer;
+pub(super) use skim::{skim_record, value};
 pub(super) use write::key_text;
 
 /// Appends a record as one line: an object without white space, and a line feed.
@@ -29,8 +31,8 @@ pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
     writer.end_record();
 }
 
-/// Reads a record and the white space around it. Says how many bytes that took.
-pub fn decode_record(bytes: &[u8]) -> Result<(Record, usize), CodecError> {
+/// Reads a record's dict and the white space around it. Says how many bytes that took.
+pub fn decode_dict(bytes: &[u8]) -> Result<(Map, usize), CodecError> {
     let mut reader = read::Reader::new(bytes);
     reader.skip_space();
     let start = reader.position();
@@ -44,7 +46,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<(Record, usize), CodecError> {
     // A record has about one key for 24 bytes; room for more is made when there are more.
     let fields = reader.object((bytes.len() / 24).clamp(1, 24))?;
     reader.skip_space();
-    Ok((Record::from(fields), reader.position()))
+    Ok((fields, reader.position()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 
 use std::fmt;
 
+use crate::outline::{Outline, Places};
 use crate::record::Record;
+use crate::value::{Map, ValueRef};
 
 pub mod json;
 pub mod msgpack;
@@ -26,11 +28,19 @@ pub struct Codec {
     /// Its name in options and messages.
     pub name: &'static str,
     encode: fn(&Record, &mut Vec<u8>),
-    decode: Decode,
+    pub(crate) reading: &'static Reading,
 }
 
-/// Reads one record at the start of the bytes, and says how many of them it took.
-type Decode = fn(&[u8]) -> Result<(Record, usize), CodecError>;
+/// How a codec's bytes are read.
+pub(crate) struct Reading {
+    /// Reads the record at the start of the bytes, and says how many of them it took.
+    pub(crate) decode: fn(&[u8]) -> Result<(Map, usize), CodecError>,
+    /// Reads it through and notes where its attributes stand; `None` where `decode` has something to
+    /// say against it.
+    pub(crate) skim: fn(&[u8], &mut Places) -> Option<usize>,
+    /// What the bytes of one value are.
+    pub(crate) value: fn(&[u8]) -> ValueRef<'_>,
+}
 
 /// UTF-8 JSON, an object a line, with the bare `NaN`, `Infinity` and `-Infinity` of Python's
 /// `json` module.
@@ -38,7 +48,11 @@ pub const JSON: Codec = Codec {
     id: 0,
     name: "json",
     encode: json::encode_record,
-    decode: json::decode_record,
+    reading: &Reading {
+        decode: json::decode_dict,
+        skim: json::skim_record,
+        value: json::value,
+    },
 };
 
 /// Msgpack, a map a record.
@@ -46,7 +60,11 @@ pub const MSGPACK: Codec = Codec {
     id: 1,
     name: "msgpack",
     encode: msgpack::encode_record,
-    decode: msgpack::decode_record,
+    reading: &Reading {
+        decode: msgpack::decode_dict,
+        skim: msgpack::skim_record,
+        value: msgpack::value,
+    },
 };
 
 /// Every codec.
@@ -71,7 +89,7 @@ impl Codec {
 
     /// Reads bytes that are one record and nothing else (JSON: but for white space around it).
     pub fn decode(&self, bytes: &[u8]) -> Result<Record, CodecError> {
-        let (record, used) = (self.decode)(bytes)?;
+        let (record, used) = self.read(bytes)?;
         if used < bytes.len() {
             return Err(CodecError {
                 kind: CodecErrorKind::Trailing,
@@ -87,13 +105,13 @@ impl Codec {
         &self,
         payload: &'a [u8],
     ) -> impl Iterator<Item = Result<Record, CodecError>> + use<'a> {
-        let decode = self.decode;
+        let codec = *self;
         let mut at = 0;
         std::iter::from_fn(move || {
             if at >= payload.len() {
                 return None;
             }
-            match decode(&payload[at..]) {
+            match codec.read(&payload[at..]) {
                 Ok((record, used)) => {
                     at += used;
                     Some(Ok(record))
@@ -108,6 +126,20 @@ impl Codec {
                 }
             }
         })
+    }
+}
+
+impl Codec {
+    /// Reads the record at the start of the bytes, and says how many of them it took.
+    fn read(&self, bytes: &[u8]) -> Result<(Record, usize), CodecError> {
+        let mut places = Places::default();
+        if let Some(used) = (self.reading.skim)(bytes, &mut places)
+            && let Some(outline) = Outline::new(self.reading, &bytes[..used], places)
+        {
+            return Ok((Record::from(outline), used));
+        }
+        let (fields, used) = (self.reading.decode)(bytes)?;
+        Ok((Record::from(fields), used))
     }
 }
 

@@ -14,6 +14,10 @@
 use compact_str::CompactString;
 use rmp::Marker;
 
+mod skim;
+
+pub(super) use skim::{skim_record, value};
+
 use super::json;
 use super::keys::Keys;
 use super::sink::{Sink, put_map};
@@ -33,17 +37,12 @@ pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
 }
 
 /// Reads one map. Says how many bytes that took.
-pub fn decode_record(bytes: &[u8]) -> Result<(Record, usize), CodecError> {
-    let mut reader = Reader {
-        bytes,
-        at: 0,
-        depth: 0,
-        keys: Keys::new(),
-    };
+pub fn decode_dict(bytes: &[u8]) -> Result<(Map, usize), CodecError> {
+    let mut reader = Reader::new(bytes);
     let mut value = Value::Null;
     reader.value(&mut value)?;
     match value {
-        Value::Map(fields) => Ok((Record::from(fields), reader.at)),
+        Value::Map(fields) => Ok((fields, reader.at)),
         _ => Err(CodecError {
             kind: CodecErrorKind::NotADict,
             at: 0,
@@ -247,6 +246,20 @@ fn write_with(marker: Marker, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
+/// What the first bytes of a value say: the value, or its kind and how long it is.
+enum Head {
+    Null,
+    Bool(bool),
+    Int(i64),
+    UInt(u64),
+    Float(f64),
+    Text(usize),
+    Binary(usize),
+    List(usize),
+    Map(usize),
+    Ext(usize),
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -255,55 +268,80 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            depth: 0,
+            keys: Keys::new(),
+        }
+    }
+
     /// Reads a value into its place: moving one through results costs more than reading it.
     fn value(&mut self, place: &mut Value) -> Result<(), CodecError> {
+        *place = match self.head()? {
+            Head::Null => Value::Null,
+            Head::Bool(value) => Value::Bool(value),
+            Head::Int(value) => Value::Int(value),
+            Head::UInt(value) => Value::from(value),
+            Head::Float(value) => Value::Float(value),
+            Head::Text(length) => self.text(length)?,
+            Head::Binary(length) => self.binary(length)?,
+            Head::List(length) => self.list(length)?,
+            Head::Map(length) => self.map(length)?,
+            Head::Ext(length) => self.ext(length)?,
+        };
+        Ok(())
+    }
+
+    #[inline]
+    fn head(&mut self) -> Result<Head, CodecError> {
         let at = self.at;
         let [first] = self.array()?;
-        *place = match Marker::from_u8(first) {
-            Marker::Null => Value::Null,
-            Marker::False => Value::Bool(false),
-            Marker::True => Value::Bool(true),
-            Marker::FixPos(n) => Value::Int(n.into()),
-            Marker::FixNeg(n) => Value::Int(n.into()),
-            Marker::I8 => Value::Int(i8::from_be_bytes(self.array()?).into()),
-            Marker::I16 => Value::Int(i16::from_be_bytes(self.array()?).into()),
-            Marker::I32 => Value::Int(i32::from_be_bytes(self.array()?).into()),
-            Marker::I64 => Value::Int(i64::from_be_bytes(self.array()?)),
-            Marker::U8 => Value::Int(u8::from_be_bytes(self.array()?).into()),
-            Marker::U16 => Value::Int(u16::from_be_bytes(self.array()?).into()),
-            Marker::U32 => Value::Int(u32::from_be_bytes(self.array()?).into()),
-            Marker::U64 => Value::from(u64::from_be_bytes(self.array()?)),
-            Marker::F32 => Value::Float(f32::from_be_bytes(self.array()?).into()),
-            Marker::F64 => Value::Float(f64::from_be_bytes(self.array()?)),
-            Marker::FixStr(length) => self.text(length.into())?,
-            Marker::Str8 => self.length_8().and_then(|length| self.text(length))?,
-            Marker::Str16 => self.length_16().and_then(|length| self.text(length))?,
-            Marker::Str32 => self.length_32().and_then(|length| self.text(length))?,
-            Marker::Bin8 => self.length_8().and_then(|length| self.binary(length))?,
-            Marker::Bin16 => self.length_16().and_then(|length| self.binary(length))?,
-            Marker::Bin32 => self.length_32().and_then(|length| self.binary(length))?,
-            Marker::FixArray(length) => self.list(length.into())?,
-            Marker::Array16 => self.length_16().and_then(|length| self.list(length))?,
-            Marker::Array32 => self.length_32().and_then(|length| self.list(length))?,
-            Marker::FixMap(length) => self.map(length.into())?,
-            Marker::Map16 => self.length_16().and_then(|length| self.map(length))?,
-            Marker::Map32 => self.length_32().and_then(|length| self.map(length))?,
-            Marker::FixExt1 => self.ext(1)?,
-            Marker::FixExt2 => self.ext(2)?,
-            Marker::FixExt4 => self.ext(4)?,
-            Marker::FixExt8 => self.ext(8)?,
-            Marker::FixExt16 => self.ext(16)?,
-            Marker::Ext8 => self.length_8().and_then(|length| self.ext(length))?,
-            Marker::Ext16 => self.length_16().and_then(|length| self.ext(length))?,
-            Marker::Ext32 => self.length_32().and_then(|length| self.ext(length))?,
+        Ok(match Marker::from_u8(first) {
+            Marker::Null => Head::Null,
+            Marker::False => Head::Bool(false),
+            Marker::True => Head::Bool(true),
+            Marker::FixPos(n) => Head::Int(n.into()),
+            Marker::FixNeg(n) => Head::Int(n.into()),
+            Marker::I8 => Head::Int(i8::from_be_bytes(self.array()?).into()),
+            Marker::I16 => Head::Int(i16::from_be_bytes(self.array()?).into()),
+            Marker::I32 => Head::Int(i32::from_be_bytes(self.array()?).into()),
+            Marker::I64 => Head::Int(i64::from_be_bytes(self.array()?)),
+            Marker::U8 => Head::Int(u8::from_be_bytes(self.array()?).into()),
+            Marker::U16 => Head::Int(u16::from_be_bytes(self.array()?).into()),
+            Marker::U32 => Head::Int(u32::from_be_bytes(self.array()?).into()),
+            Marker::U64 => Head::UInt(u64::from_be_bytes(self.array()?)),
+            Marker::F32 => Head::Float(f32::from_be_bytes(self.array()?).into()),
+            Marker::F64 => Head::Float(f64::from_be_bytes(self.array()?)),
+            Marker::FixStr(length) => Head::Text(length.into()),
+            Marker::Str8 => Head::Text(self.length_8()?),
+            Marker::Str16 => Head::Text(self.length_16()?),
+            Marker::Str32 => Head::Text(self.length_32()?),
+            Marker::Bin8 => Head::Binary(self.length_8()?),
+            Marker::Bin16 => Head::Binary(self.length_16()?),
+            Marker::Bin32 => Head::Binary(self.length_32()?),
+            Marker::FixArray(length) => Head::List(length.into()),
+            Marker::Array16 => Head::List(self.length_16()?),
+            Marker::Array32 => Head::List(self.length_32()?),
+            Marker::FixMap(length) => Head::Map(length.into()),
+            Marker::Map16 => Head::Map(self.length_16()?),
+            Marker::Map32 => Head::Map(self.length_32()?),
+            Marker::FixExt1 => Head::Ext(1),
+            Marker::FixExt2 => Head::Ext(2),
+            Marker::FixExt4 => Head::Ext(4),
+            Marker::FixExt8 => Head::Ext(8),
+            Marker::FixExt16 => Head::Ext(16),
+            Marker::Ext8 => Head::Ext(self.length_8()?),
+            Marker::Ext16 => Head::Ext(self.length_16()?),
+            Marker::Ext32 => Head::Ext(self.length_32()?),
             Marker::Reserved => {
                 return Err(CodecError {
                     kind: CodecErrorKind::Syntax,
                     at,
                 });
             }
-        };
-        Ok(())
+        })
     }
 
     fn text(&mut self, length: usize) -> Result<Value, CodecError> {
@@ -333,8 +371,8 @@ impl<'a> Reader<'a> {
         let mut pairs = Vec::with_capacity(self.enter(length, 2)?);
         for _ in 0..length {
             let place = pairs.len();
-            match self.known_key() {
-                Some(key) => pairs.push((key.clone(), Value::Null)),
+            match self.attribute() {
+                Some(known) => pairs.push((self.keys.at(known).clone(), Value::Null)),
                 None => pairs.push((self.key()?, Value::Null)),
             }
             self.value(&mut pairs[place].1)?;
@@ -343,15 +381,20 @@ impl<'a> Reader<'a> {
         Ok(Value::Map(Map::from_pairs(pairs)))
     }
 
-    /// Steps over a key in the shortest form, when it is an attribute's name.
-    fn known_key(&mut self) -> Option<&'static CompactString> {
+    /// Steps over a key in the shortest form, when it is an attribute's name; says which.
+    #[inline]
+    fn attribute(&mut self) -> Option<usize> {
         let (first, rest) = self.bytes[self.at..].split_first()?;
         let Marker::FixStr(length) = Marker::from_u8(*first) else {
             return None;
         };
-        let key = self.keys.known(rest.get(..length.into())?)?;
-        self.at += 1 + usize::from(length);
-        Some(key)
+        let length = usize::from(length);
+        if rest.len() < length {
+            return None;
+        }
+        let place = self.keys.place(rest, length)?;
+        self.at += 1 + length;
+        Some(place)
     }
 
     fn key(&mut self) -> Result<CompactString, CodecError> {

@@ -61,7 +61,7 @@ pub(super) fn read_dict(body: &[u8]) -> Result<(Codec, Record), Malformed> {
     let record = codec.decode(body).map_err(|error| {
         Malformed::new(MalformedKind::Dict, format_args!("{}: {error}", codec.name))
     })?;
-    if record.get("message").is_none() && record.get("msg").is_none() {
+    if !record.has("message") && !record.has("msg") {
         return Err(Malformed::new(
             MalformedKind::NoRecord,
             "a dict that has neither message nor msg",

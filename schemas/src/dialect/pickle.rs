@@ -50,7 +50,7 @@ fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
 fn read_pickle(body: &[u8]) -> Result<Record, Malformed> {
     let record = pickle::decode_record(body)
         .map_err(|error| Malformed::new(MalformedKind::Dict, format_args!("pickle: {error}")))?;
-    if record.get("message").is_none() && record.get("msg").is_none() {
+    if !record.has("message") && !record.has("msg") {
         return Err(Malformed::new(
             MalformedKind::NoRecord,
             "a dict that has neither message nor msg",

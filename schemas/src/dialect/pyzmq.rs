@@ -98,8 +98,8 @@ fn read<'a>(frames: &[&'a [u8]]) -> Result<Reading<'a>, Malformed> {
     match read_under(&name, body) {
         Ok((mut record, mut dict)) => {
             if let Some(level) = level
-                && record.get("levelno").is_none()
-                && record.get("levelname").is_none()
+                && !record.has("levelno")
+                && !record.has("levelname")
             {
                 set_level(&mut record, level);
                 dict = None;

@@ -2,6 +2,8 @@
 
 use crate::codec::{self, CODECS, Codec};
 use crate::dialect::{self, DIALECTS, Malformed, Reading, pyzmq, seq};
+use crate::outline::{Outline, Places};
+use crate::record::ATTRIBUTES;
 use crate::value::Map;
 use crate::wire::durable::Command;
 use crate::wire::{Identity, Native};
@@ -14,7 +16,41 @@ pub fn codecs(bytes: &[u8]) {
             check_record(*codec, &record);
         }
         assert!(codec.decode_all(bytes).count() <= bytes.len());
+        check_outline(*codec, bytes);
     }
+}
+
+/// What is read through has no fault, and the same attributes as when it is read.
+fn check_outline(codec: Codec, bytes: &[u8]) {
+    let mut places = Places::default();
+    let skimmed = (codec.reading.skim)(bytes, &mut places);
+    let read = (codec.reading.decode)(bytes).ok();
+    let Some(used) = skimmed else {
+        return;
+    };
+    let Some((fields, length)) = read else {
+        panic!("skimmed and not read");
+    };
+    assert_eq!(used, length);
+    let outline = Outline::new(codec.reading, &bytes[..used], places);
+    let record = outline.map(Record::from).unwrap_or_default();
+    for attribute in ATTRIBUTES {
+        let looked = record
+            .look(attribute)
+            .map(|value| value.to_value().into_owned());
+        assert_eq!(looked.as_ref(), fields.get(attribute), "{attribute}");
+    }
+    let made = Record::from(fields);
+    assert_eq!(record.name(), made.name());
+    assert_eq!(record.level(), made.level());
+    assert_eq!(record.level_name(), made.level_name());
+    assert_eq!(record.get_message(), made.get_message());
+    assert_eq!(
+        record.created().map(f64::to_bits),
+        made.created().map(f64::to_bits)
+    );
+    assert_eq!(record.text("exc_text"), made.text("exc_text"));
+    assert_eq!(record, made);
 }
 
 /// Bytes as a message of one frame and as a part of longer ones, in every dialect.

@@ -85,7 +85,7 @@ impl Asctime {
             return;
         };
         let millis = || {
-            let said = record.get("msecs").and_then(|msecs| msecs.as_f64());
+            let said = record.look("msecs").and_then(|msecs| msecs.as_f64());
             let said = said.filter(|millis| !millis.is_nan());
             let millis = said.unwrap_or((created - created.floor()) * 1000.0);
             millis.clamp(0.0, 999.999)

@@ -6,13 +6,14 @@
 //! lose the record, something is shown all the same: a field that the record does not have as its
 //! default or `-`, and one that its format cannot show as its `str()`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::tz::TimeZone;
 use logbus_schemas::python::percent::{self, Conversion, TemplateError};
 use logbus_schemas::python::{brace, dollar, str_of};
 use logbus_schemas::value::Map;
-use logbus_schemas::{Record, Value};
+use logbus_schemas::{Record, Value, ValueRef};
 
 use super::asctime::Asctime;
 use super::{DEFAULT_FORMAT, Formatter, Row};
@@ -180,11 +181,12 @@ impl Formatter for PythonFormat {
             Style::Dollar(parts) => fields.dollar(parts, out),
         }
         for below in ["exc_text", "stack_info"] {
-            if let Some(text) = record.text(below).filter(|text| !text.is_empty()) {
+            let text = record.look(below).and_then(ValueRef::into_text);
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
                 if !out[begin..].ends_with('\n') {
                     out.push('\n');
                 }
-                out.push_str(text);
+                out.push_str(&text);
             }
         }
     }
@@ -203,8 +205,8 @@ struct Fields<'a> {
 
 /// What stands for a field.
 enum Field<'a> {
-    Text(std::borrow::Cow<'a, str>),
-    Value(&'a Value),
+    Text(Cow<'a, str>),
+    Value(Cow<'a, Value>),
     /// Neither the record nor the defaults have it.
     Absent,
 }
@@ -220,8 +222,11 @@ impl<'a> Fields<'a> {
             }
             _ => {}
         }
-        match self.record.get(name).or_else(|| self.defaults.get(name)) {
-            Some(value) => Field::Value(value),
+        let defaults = self.defaults;
+        let value = self.record.look(name);
+        match value.or_else(|| defaults.get(name).map(ValueRef::from)) {
+            Some(ValueRef::Str(text)) => Field::Text(text.into()),
+            Some(value) => Field::Value(value.to_value()),
             // The number says the name, too.
             None if name == "levelname" => match self.record.level_name() {
                 Some(level) => Field::Text(level),
@@ -264,9 +269,12 @@ impl<'a> Fields<'a> {
             };
             let owned;
             let value = match self.get(&field.name) {
-                Field::Value(value) => field.find(value),
+                Field::Value(value) => {
+                    owned = value;
+                    field.find(&owned)
+                }
                 Field::Text(text) => {
-                    owned = Value::from(&*text);
+                    owned = Cow::Owned(Value::from(&*text));
                     field.find(&owned)
                 }
                 Field::Absent => None,
@@ -297,7 +305,7 @@ impl<'a> Fields<'a> {
                 dollar::Part::Literal(text) => out.push_str(text),
                 dollar::Part::Name(name) => match self.get(name) {
                     Field::Text(text) => out.push_str(&text),
-                    Field::Value(value) => str_of(value, out),
+                    Field::Value(value) => str_of(&value, out),
                     Field::Absent => out.push('-'),
                 },
             }

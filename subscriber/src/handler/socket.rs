@@ -320,7 +320,7 @@ pub(super) mod tests {
         let mut messages = String::new();
         while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
             let (frame, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
-            let (record, _) = json::decode_record(frame).unwrap();
+            let record = logbus_schemas::codec::JSON.decode(frame).unwrap();
             let visible = |c: char| if c.is_control() { '?' } else { c };
             messages.extend(record.get_message().chars().map(visible));
             messages.push('\n');

@@ -69,10 +69,7 @@ fn value_of<'a>(field: &Field, delivered: &'a Delivered) -> Cow<'a, Value> {
     let record = &delivered.record;
     match field {
         Field::Level => Cow::Owned(record.level().map_or(Value::Null, |level| level.0.into())),
-        Field::Message => match record.get("message") {
-            Some(message @ Value::Str(_)) => Cow::Borrowed(message),
-            _ => Cow::Owned(Value::from(&*record.get_message())),
-        },
+        Field::Message => Cow::Owned(Value::from(&*record.get_message())),
         Field::Topic => Cow::Owned(Value::from(delivered.topic.as_str())),
         Field::Sender => match delivered.sender_name() {
             name if name.is_empty() => Cow::Owned(Value::Null),
@@ -81,15 +78,15 @@ fn value_of<'a>(field: &Field, delivered: &'a Delivered) -> Cow<'a, Value> {
         Field::Host => Cow::Owned(delivered.host().map_or(Value::Null, Value::from)),
         Field::Pid => Cow::Owned(delivered.pid().map_or(Value::Null, Value::from)),
         Field::Text => Cow::Owned(Value::from(delivered.text())),
-        Field::Named(name) => named(record, name).map_or(Cow::Owned(Value::Null), Cow::Borrowed),
+        Field::Named(name) => match record.look(name) {
+            Some(value) => value.to_value(),
+            None => within(record, name).map_or(Cow::Owned(Value::Null), Cow::Borrowed),
+        },
     }
 }
 
-/// A key of this name, else a key within the value of a shorter one.
-fn named<'a>(record: &'a Record, name: &str) -> Option<&'a Value> {
-    if let Some(value) = record.get(name) {
-        return Some(value);
-    }
+/// A key within the value of one whose name is shorter.
+fn within<'a>(record: &'a Record, name: &str) -> Option<&'a Value> {
     let (mut first, mut rest) = name.split_once('.')?;
     let mut value = record.get(first)?;
     loop {

@@ -13,7 +13,7 @@ const INLINE: usize = 24;
 pub fn of(delivered: &Delivered) -> usize {
     let fields = delivered.record.fields().iter();
     let fields = fields.map(|(key, value)| text(key.len()) + VALUE + beyond(value));
-    std::mem::size_of::<Delivered>() + fields.sum::<usize>()
+    std::mem::size_of::<Delivered>() + delivered.record.weight_as_read() + fields.sum::<usize>()
 }
 
 fn text(length: usize) -> usize {

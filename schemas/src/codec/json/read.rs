@@ -12,6 +12,16 @@ use crate::codec::keys::Keys;
 use crate::codec::{CodecError, CodecErrorKind, MAX_DEPTH};
 use crate::value::{Map, Value};
 
+/// What a number's digits say.
+enum Digits {
+    /// `-Infinity`, which has none.
+    Infinity,
+    /// An integer.
+    Integer,
+    /// A float.
+    Float,
+}
+
 /// Bytes, and how far they are read.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
@@ -34,6 +44,15 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// Of a value within a record, at this byte.
+    pub(super) fn within(bytes: &'a [u8], at: usize) -> Self {
+        Self {
+            at,
+            depth: 1,
+            ..Self::new(bytes)
+        }
+    }
+
     pub(super) fn stands_at_object(&self) -> bool {
         self.peek() == Some(b'{')
     }
@@ -49,11 +68,13 @@ impl<'a> Reader<'a> {
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b'{') => Value::Map(self.object(0)?),
             Some(b'[') => Value::List(self.list()?),
-            Some(b'n') => self.word(b"null", Value::Null)?,
-            Some(b't') => self.word(b"true", Value::Bool(true))?,
-            Some(b'f') => self.word(b"false", Value::Bool(false))?,
-            Some(b'N') => self.word(b"NaN", Value::Float(f64::NAN))?,
-            Some(b'I') => self.word(b"Infinity", Value::Float(f64::INFINITY))?,
+            Some(b'n') => self.word(b"null").map(|()| Value::Null)?,
+            Some(b't') => self.word(b"true").map(|()| Value::Bool(true))?,
+            Some(b'f') => self.word(b"false").map(|()| Value::Bool(false))?,
+            Some(b'N') => self.word(b"NaN").map(|()| Value::Float(f64::NAN))?,
+            Some(b'I') => self
+                .word(b"Infinity")
+                .map(|()| Value::Float(f64::INFINITY))?,
             _ => return Err(self.unexpected()),
         };
         Ok(())
@@ -61,20 +82,8 @@ impl<'a> Reader<'a> {
 
     /// Reads an object that is expected to have about so many keys.
     pub(super) fn object(&mut self, expected: usize) -> Result<Map, CodecError> {
-        self.enter()?;
         let mut pairs = Vec::with_capacity(expected);
-        self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-        } else {
-            loop {
-                self.pair(&mut pairs)?;
-                if self.ends(b'}')? {
-                    break;
-                }
-            }
-        }
-        self.depth -= 1;
+        self.entries(b'}', |reader| reader.pair(&mut pairs))?;
         Ok(Map::from_pairs(pairs))
     }
 
@@ -82,8 +91,8 @@ impl<'a> Reader<'a> {
         self.skip_space();
         self.expect(b'"')?;
         let place = pairs.len();
-        match self.known_key() {
-            Some(key) => pairs.push((key.clone(), Value::Null)),
+        match self.attribute() {
+            Some(known) => pairs.push((self.keys.at(known).clone(), Value::Null)),
             None => pairs.push((self.text()?.into(), Value::Null)),
         }
         self.skip_space();
@@ -92,32 +101,39 @@ impl<'a> Reader<'a> {
     }
 
     fn list(&mut self) -> Result<Vec<Value>, CodecError> {
-        self.enter()?;
         let mut items = Vec::new();
-        self.skip_space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-        } else {
-            loop {
-                let place = items.len();
-                items.push(Value::Null);
-                self.value(&mut items[place])?;
-                if self.ends(b']')? {
-                    break;
-                }
-            }
-        }
-        self.depth -= 1;
+        self.entries(b']', |reader| {
+            let place = items.len();
+            items.push(Value::Null);
+            reader.value(&mut items[place])
+        })?;
         Ok(items)
     }
 
-    /// Steps over an opening bracket.
-    fn enter(&mut self) -> Result<(), CodecError> {
+    /// Steps over brackets, and has each entry between them read.
+    #[inline(always)]
+    fn entries(
+        &mut self,
+        close: u8,
+        mut entry: impl FnMut(&mut Self) -> Result<(), CodecError>,
+    ) -> Result<(), CodecError> {
         if self.depth == MAX_DEPTH {
             return Err(self.fail(CodecErrorKind::TooDeep));
         }
         self.depth += 1;
         self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(close) {
+            self.at += 1;
+        } else {
+            loop {
+                entry(self)?;
+                if self.ends(close)? {
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
         Ok(())
     }
 
@@ -133,11 +149,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self, word: &[u8], value: Value) -> Result<Value, CodecError> {
+    fn word(&mut self, word: &[u8]) -> Result<(), CodecError> {
         let rest = &self.bytes[self.at..];
         if rest.starts_with(word) {
             self.at += word.len();
-            Ok(value)
+            Ok(())
         } else if word.starts_with(rest) {
             Err(fail_at(CodecErrorKind::Truncated, self.bytes.len()))
         } else {
@@ -147,77 +163,74 @@ impl<'a> Reader<'a> {
 
     fn number(&mut self) -> Result<Value, CodecError> {
         let start = self.at;
-        let negative = self.peek() == Some(b'-');
-        if negative {
+        match self.digits()? {
+            Digits::Infinity => Ok(Value::Float(f64::NEG_INFINITY)),
+            Digits::Integer => Ok(integer(self.utf8(start, self.at)?)),
+            Digits::Float => {
+                let number = self.utf8(start, self.at)?.parse();
+                number
+                    .map(Value::Float)
+                    .map_err(|_| fail_at(CodecErrorKind::Syntax, start))
+            }
+        }
+    }
+
+    /// Steps over a number.
+    fn digits(&mut self) -> Result<Digits, CodecError> {
+        if self.peek() == Some(b'-') {
             self.at += 1;
             if self.peek() == Some(b'I') {
-                return self.word(b"Infinity", Value::Float(f64::NEG_INFINITY));
+                self.word(b"Infinity")?;
+                return Ok(Digits::Infinity);
             }
         }
         let first = self.at;
-        let magnitude = self.digits()?;
+        self.some_digits()?;
         if self.bytes[first] == b'0' && self.at > first + 1 {
             return Err(fail_at(CodecErrorKind::Syntax, first + 1));
         }
-        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
-            return self.float(start);
+        if !matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            return Ok(Digits::Integer);
         }
-        // Up to 18 digits fit, whatever they are.
-        if self.at - first <= 18 {
-            let n = magnitude as i64;
-            return Ok(Value::Int(if negative { -n } else { n }));
-        }
-        Ok(integer(self.utf8(start, self.at)?))
-    }
-
-    /// Steps over at least one digit; the value is right for up to 18 of them.
-    fn digits(&mut self) -> Result<u64, CodecError> {
-        let first = self.at;
-        let mut value = 0_u64;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            self.at += 1;
-        }
-        if self.at == first {
-            Err(self.unexpected())
-        } else {
-            Ok(value)
-        }
-    }
-
-    /// Reads a float whose integer part ends here.
-    fn float(&mut self, start: usize) -> Result<Value, CodecError> {
         if self.peek() == Some(b'.') {
             self.at += 1;
-            self.digits()?;
+            self.some_digits()?;
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
             self.at += 1;
             if matches!(self.peek(), Some(b'+' | b'-')) {
                 self.at += 1;
             }
-            self.digits()?;
+            self.some_digits()?;
         }
-        let number = self.utf8(start, self.at)?.parse();
-        number
-            .map(Value::Float)
-            .map_err(|_| fail_at(CodecErrorKind::Syntax, start))
+        Ok(Digits::Float)
     }
 
-    /// Steps over a key behind its opening quote, when it is an attribute's name.
-    fn known_key(&mut self) -> Option<&'static CompactString> {
+    /// Steps over at least one digit.
+    fn some_digits(&mut self) -> Result<(), CodecError> {
+        let digits = self.bytes[self.at..].iter();
+        let length = digits.take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += length;
+        match length {
+            0 => Err(self.unexpected()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps over a key behind its opening quote, when it is an attribute's name; says which.
+    fn attribute(&mut self) -> Option<usize> {
         let rest = &self.bytes[self.at..];
         let length = run::to_read(rest);
         if rest.get(length) != Some(&b'"') {
             return None;
         }
-        let key = self.keys.known(&rest[..length])?;
+        let place = self.keys.place(rest, length)?;
         self.at += length + 1;
-        Some(key)
+        Some(place)
     }
 
     /// Reads a text behind its opening quote, and the closing one.
-    fn text(&mut self) -> Result<Cow<'a, str>, CodecError> {
+    pub(super) fn text(&mut self) -> Result<Cow<'a, str>, CodecError> {
         let start = self.at;
         self.at += run::to_read(&self.bytes[start..]);
         let run = self.utf8(start, self.at)?;

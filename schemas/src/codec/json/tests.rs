@@ -157,8 +157,8 @@ fn a_hundred_thousand_keys_cost_no_square_of_that() {
 #[test]
 fn white_space_may_stand_anywhere_between_and_around() {
     let bytes = b" \r\n{ \"a\" :\t[ 1 , { } , [ ] ] } \n{";
-    let (record, used) = decode_record(bytes).unwrap();
-    assert_eq!(record.get("a").map(written).as_deref(), Some("[1,{},[]]"));
+    let (fields, used) = decode_dict(bytes).unwrap();
+    assert_eq!(fields.get("a").map(written).as_deref(), Some("[1,{},[]]"));
     assert_eq!(used, bytes.len() - 1);
 }
 

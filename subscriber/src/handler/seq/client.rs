@@ -144,7 +144,7 @@ fn said(status: u16, text: &str) -> String {
 
 /// A text in an object that an answer may be.
 fn field(text: &str, name: &str) -> Option<String> {
-    let (answer, _) = json::decode_record(text.as_bytes()).ok()?;
+    let (answer, _) = json::decode_dict(text.as_bytes()).ok()?;
     Some(answer.get(name)?.as_str()?.to_owned())
 }
 

@@ -1,0 +1,122 @@
+//! Reads a record's dict through without making anything of it: where does each attribute stand?
+//!
+//! This is every JSON record's way in, so it is written for what records are made of: plain texts,
+//! numbers and `null`. What else comes `read.rs` steps over. What goes through here has no fault; what
+//! does not is left to `read.rs`, to be read or refused, so that only it says what is wrong with a
+//! record. All positions are those behind what a function stepped over.
+
+use super::read::Reader;
+use super::run;
+use crate::codec::keys::Keys;
+use crate::outline::Places;
+use crate::record::{ATTRIBUTES, attribute_of};
+use crate::value::{Value, ValueRef};
+
+/// Reads the record at the beginning of the bytes through, and the white space around it; says how
+/// many bytes that took. `None` where `read.rs` has to decide.
+pub(in crate::codec) fn skim_record(bytes: &[u8], places: &mut Places) -> Option<usize> {
+    let mut keys = Keys::new();
+    let mut at = byte(bytes, space(bytes, 0), b'{')?;
+    loop {
+        let (attribute, behind_key) = key(bytes, byte(bytes, space(bytes, at), b'"')?, &mut keys)?;
+        let begin = space(bytes, byte(bytes, space(bytes, behind_key), b':')?);
+        let end = value_at(bytes, begin)?;
+        if let Some(attribute) = attribute {
+            places.note(attribute, begin, end);
+        }
+        at = space(bytes, end);
+        match bytes.get(at)? {
+            b',' => at += 1,
+            b'}' => break,
+            _ => return None,
+        }
+    }
+    let used = space(bytes, at + 1);
+    let read = &bytes[..used];
+    (read.is_ascii() || std::str::from_utf8(read).is_ok()).then_some(used)
+}
+
+/// The value that these bytes are; they have been read through.
+pub(in crate::codec) fn value(bytes: &[u8]) -> ValueRef<'_> {
+    if let [b'"', text @ .., b'"'] = bytes
+        && run::to_read(text) == text.len()
+        && let Ok(text) = std::str::from_utf8(text)
+    {
+        return ValueRef::Str(text);
+    }
+    let mut made = Value::Null;
+    // There is no fault in it.
+    let _faultless = Reader::within(bytes, 0).value(&mut made);
+    made.into()
+}
+
+#[inline(always)]
+fn byte(bytes: &[u8], at: usize, expected: u8) -> Option<usize> {
+    (bytes.get(at) == Some(&expected)).then_some(at + 1)
+}
+
+#[inline(always)]
+fn space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// A key behind its opening quote: which attribute's it is, if it is one's.
+#[inline(always)]
+fn key(bytes: &[u8], at: usize, keys: &mut Keys) -> Option<(Option<usize>, usize)> {
+    let rest = &bytes[at..];
+    if let Some(attribute) = keys.quoted(rest) {
+        return Some((Some(attribute), at + ATTRIBUTES[attribute].len() + 1));
+    }
+    let length = run::to_read(rest);
+    if rest.get(length) == Some(&b'"') {
+        return Some((keys.place(rest, length), at + length + 1));
+    }
+    // An attribute's name can have been escaped, too.
+    let mut reader = Reader::within(bytes, at);
+    let key = reader.text().ok()?;
+    Some((attribute_of(&key), reader.position()))
+}
+
+#[inline(always)]
+fn value_at(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at)? {
+        b'"' => {
+            let rest = &bytes[at + 1..];
+            let length = run::to_read(rest);
+            if rest.get(length) == Some(&b'"') {
+                return Some(at + length + 2);
+            }
+        }
+        b'n' if bytes[at..].starts_with(b"null") => return Some(at + 4),
+        b'0'..=b'9' => return number(bytes, at),
+        _ => {}
+    }
+    let mut reader = Reader::within(bytes, at);
+    reader.value(&mut Value::Null).ok()?;
+    Some(reader.position())
+}
+
+/// A number without a sign or an exponent.
+#[inline(always)]
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    let digits = |at: usize| {
+        let rest = bytes[at..].iter();
+        at + rest.take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let end = digits(at);
+    if bytes[at] == b'0' && end > at + 1 {
+        return None;
+    }
+    match bytes.get(end) {
+        Some(b'.') => {
+            let behind = digits(end + 1);
+            let is_whole = behind > end + 1 && !matches!(bytes.get(behind), Some(b'e' | b'E'));
+            is_whole.then_some(behind)
+        }
+        Some(b'e' | b'E') => None,
+        _ => Some(end),
+    }
+}
