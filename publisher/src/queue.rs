@@ -342,23 +342,14 @@ impl Queue {
             state.discard(topic.clone(), Reason::TooLarge, &self.counters);
             return (state, false);
         }
-        if state.deadline.is_some() {
-            let reason = if self.waker.is_some() {
-                Reason::AtExit
-            } else {
-                Reason::NoSocket
-            };
+        let (mut state, refusal) = match self.why_closed(&state) {
+            Some(reason) => (state, Some(reason)),
+            None => self.make_room(state, record.len()),
+        };
+        if let Some(reason) = refusal {
             state.discard(topic.clone(), reason, &self.counters);
             return (state, false);
         }
-        state = match self.make_room(state, record.len()) {
-            Ok(state) => state,
-            Err(mut state) => {
-                let why = state.why_full.0;
-                state.discard(topic.clone(), why, &self.counters);
-                return (state, false);
-            }
-        };
         state.push(topic, record);
         let is_called = match state.sender {
             Rest::Awake => false,
@@ -371,30 +362,39 @@ impl Queue {
         (state, is_called)
     }
 
-    /// Makes room as the overflow policy says; `Err` when there is none.
+    /// Why nothing is taken in any more, once that is so.
+    fn why_closed(&self, state: &State) -> Option<Reason> {
+        state.deadline?;
+        Some(match self.waker {
+            Some(_) => Reason::AtExit,
+            None => Reason::NoSocket,
+        })
+    }
+
+    /// Makes room as the overflow policy says; says why there is none.
     fn make_room<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
         bytes: usize,
-    ) -> Result<MutexGuard<'a, State>, MutexGuard<'a, State>> {
+    ) -> (MutexGuard<'a, State>, Option<Reason>) {
         let is_full = |state: &mut State| {
             state.waiting + state.in_hand.0 >= self.max_records
                 || state.bytes + state.in_hand.1 + bytes > self.max_bytes
         };
         if !is_full(&mut state) {
-            return Ok(state);
+            return (state, None);
         }
+        let why = state.why_full.0;
         match self.overflow {
-            Overflow::DiscardNewest => Err(state),
+            Overflow::DiscardNewest => (state, Some(why)),
             Overflow::DiscardOldest => {
                 while is_full(&mut state) {
                     let Some(oldest) = state.pop_oldest() else {
-                        return Err(state);
+                        return (state, Some(why));
                     };
-                    let why = state.why_full.0;
                     state.discard(oldest, why, &self.counters);
                 }
-                Ok(state)
+                (state, None)
             }
             Overflow::Block(longest) => {
                 self.wake();
@@ -403,11 +403,11 @@ impl Queue {
                     .room
                     .wait_timeout_while(state, longest, |state| is_full(state) && !closed(state))
                     .unwrap_or_else(PoisonError::into_inner);
-                if is_full(&mut state) {
-                    Err(state)
-                } else {
-                    Ok(state)
-                }
+                // What is let in when the publisher was closed meanwhile, nobody may look at again.
+                let refusal = self
+                    .why_closed(&state)
+                    .or_else(|| is_full(&mut state).then_some(state.why_full.0));
+                (state, refusal)
             }
         }
     }

@@ -89,6 +89,27 @@ fn a_caller_that_may_wait_goes_on_when_what_nobody_wants_is_discarded() {
 }
 
 #[test]
+fn a_caller_that_waits_for_room_while_the_publisher_closes_has_its_record_counted() {
+    let queue = queue(1, Overflow::Block(Duration::from_secs(3600)));
+    push(&queue, "a", "1");
+    std::thread::scope(|scope| {
+        scope.spawn(|| push(&queue, "a", "2"));
+        // It is counted by one who has the lock, and gives that up only to wait.
+        while queue.counters.stats(0).published < 2 {
+            std::thread::yield_now();
+        }
+        // The sender was quicker than the caller, who now finds room that nobody will look into.
+        let mut state = queue.lock();
+        state.deadline = Some(Deadline::within(Duration::ZERO));
+        assert!(state.pop_oldest().is_some());
+        drop(state);
+        queue.end();
+    });
+    assert_eq!(queue.len(), 0);
+    assert_eq!(queue.counters.discarded().values().sum::<u64>(), 1);
+}
+
+#[test]
 fn what_the_sender_has_in_its_hands_still_takes_room() {
     let queue = queue(1, Overflow::DiscardNewest);
     push(&queue, "a", "1");
