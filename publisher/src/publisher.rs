@@ -100,10 +100,9 @@ impl Publisher {
     /// whether more will come, as a logging handler that is closed because logging is configured
     /// again.
     pub fn close_for_now(&self, longest: Duration) -> Report {
-        if let Some(life) = self.begun() {
-            life.is_over.store(true, Ordering::Release);
-        }
-        self.shutdown(longest)
+        self.begun()
+            .map(|life| life.close_for_now(longest))
+            .unwrap_or_default()
     }
 
     /// What was done so far, in this process, since it began (anew).
@@ -206,6 +205,13 @@ impl Incarnation {
         self.report.get_or_init(|| self.close_now(longest)).clone()
     }
 
+    /// Lets the next record begin another life and closes this one: not the other, which may have begun
+    /// by then.
+    fn close_for_now(&self, longest: Duration) -> Report {
+        self.is_over.store(true, Ordering::Release);
+        self.close(longest)
+    }
+
     fn close_now(&self, longest: Duration) -> Report {
         self.queue.close(longest);
         let thread = self
@@ -229,5 +235,34 @@ impl Incarnation {
             kept: closing.kept,
             unconfirmed: closing.unconfirmed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logbus_transport::Endpoint;
+
+    use super::*;
+    use crate::stamped;
+
+    #[test]
+    fn closing_for_now_leaves_the_life_alone_that_another_thread_begins_meanwhile() {
+        let endpoint: Endpoint = "memory://closed-for-now".parse().unwrap();
+        let config = Config {
+            hold: Duration::from_secs(3600),
+            linger: Duration::ZERO,
+            ..Config::connect([endpoint])
+        };
+        let publisher = Publisher::new(config).unwrap();
+        publisher.publish(&stamped("a", 20, "1"));
+        let first = publisher.begun().unwrap();
+        // The one thread is as far as that when the other publishes.
+        first.is_over.store(true, Ordering::Release);
+        publisher.publish(&stamped("a", 20, "2"));
+        assert_eq!(first.close_for_now(Duration::ZERO).left, 1);
+        publisher.publish(&stamped("a", 20, "3"));
+        let stats = publisher.stats();
+        assert_eq!((stats.published, stats.queued), (2, 2));
+        assert!(stats.discarded.is_empty());
     }
 }
