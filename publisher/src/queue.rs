@@ -140,8 +140,10 @@ pub(crate) struct Queue {
     room: Condvar,
     /// Told when nothing waits any more, and when the sender has ended.
     progress: Condvar,
-    /// Calls the sender; none where no sender could be started.
-    waker: Option<Waker>,
+    /// Calls the sender, until it has ended.
+    waker: Mutex<Option<Waker>>,
+    /// Whether a sender could be started.
+    has_sender: bool,
     overflow: Overflow,
     max_records: usize,
     max_bytes: usize,
@@ -177,7 +179,10 @@ struct State {
 impl State {
     fn discard(&mut self, topic: Topic, reason: Reason, counters: &Counters) {
         counters.discard(reason, 1);
-        *self.discards.entry((topic, reason)).or_default() += 1;
+        // Once the sender has ended, there is nobody who would tell.
+        if !self.sender_ended {
+            *self.discards.entry((topic, reason)).or_default() += 1;
+        }
     }
 
     fn push(&mut self, topic: &Topic, record: &[u8]) {
@@ -256,7 +261,8 @@ impl Queue {
             }),
             room: Condvar::new(),
             progress: Condvar::new(),
-            waker,
+            has_sender: waker.is_some(),
+            waker: Mutex::new(waker),
             overflow: config.overflow,
             max_records: config.queue_records,
             max_bytes: config.queue_bytes,
@@ -272,9 +278,13 @@ impl Queue {
     }
 
     fn wake(&self) {
-        if let Some(waker) = &self.waker {
+        if let Some(waker) = &*self.waker() {
             waker.wake();
         }
+    }
+
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // ---- The callers' side.
@@ -365,9 +375,9 @@ impl Queue {
     /// Why nothing is taken in any more, once that is so.
     fn why_closed(&self, state: &State) -> Option<Reason> {
         state.deadline?;
-        Some(match self.waker {
-            Some(_) => Reason::AtExit,
-            None => Reason::NoSocket,
+        Some(match self.has_sender {
+            true => Reason::AtExit,
+            false => Reason::NoSocket,
         })
     }
 
@@ -593,14 +603,19 @@ impl Queue {
         left.into_iter().collect()
     }
 
-    /// Says that the sender will take nothing more.
+    /// Says that the sender will take nothing more. A publisher keeps the queues of all its lives: what
+    /// they needed for the sender goes.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.sender_ended = true;
+        state.spare = Vec::new();
+        state.discards = HashMap::new();
+        state.topics = HashMap::new();
         state
             .deadline
             .get_or_insert_with(|| Deadline::within(Duration::ZERO));
         drop(state);
+        *self.waker() = None;
         self.progress.notify_all();
         self.room.notify_all();
     }

@@ -179,6 +179,23 @@ fn after_closing_records_are_counted_and_not_kept() {
     assert_eq!(queue.abandon(), [(Topic::new("a").unwrap(), 1)]);
 }
 
+#[test]
+fn a_queue_whose_sender_has_ended_keeps_no_memory_and_no_descriptor() {
+    let queue = Queue::new(&Config::default(), Some(Waker::new().unwrap()));
+    push(&queue, "a", "1");
+    let taken = take_all(&queue);
+    queue.handed_over(1, 1, true);
+    queue.give_back(taken.chunks);
+    queue.end();
+    for name in ["a", "b"] {
+        push(&queue, name, "2");
+    }
+    let state = queue.lock();
+    assert!(state.spare.is_empty() && state.discards.is_empty());
+    assert!(queue.waker().is_none());
+    assert_eq!(queue.counters.discarded()[&Reason::AtExit], 2);
+}
+
 proptest! {
     /// Whatever callers and sender do, each record is somewhere: waiting, taken or counted.
     #[test]
