@@ -196,8 +196,12 @@ impl Spool {
         .map(drop)
     }
 
-    /// Notes that this message was refused.
+    /// Notes that this message was refused. Of a heartbeat there is no note: it has the number of the
+    /// records behind it, and would be refused once more.
     pub(crate) fn note_refused(&mut self, header: &Header, topic: &Topic) -> io::Result<()> {
+        if header.count == 0 {
+            return Ok(());
+        }
         let (sender, sequence, topic) = (header.sender.0, header.sequence, topic.clone());
         self.write_entry(&Entry::Refused {
             sender,

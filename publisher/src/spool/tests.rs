@@ -94,6 +94,21 @@ fn what_was_acknowledged_or_refused_is_not_given_again() {
 }
 
 #[test]
+fn a_refused_heartbeat_does_not_take_the_records_along_that_have_its_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spool = create(dir.path(), 27, 1 << 20);
+    let (a, heartbeat) = (topic("a"), header(0, 0));
+    spool.append(&a, &heartbeat, b"who", true).unwrap();
+    append(&mut spool, "a", 0, true);
+    spool.note_refused(&heartbeat, &a).unwrap();
+    spool.commit().unwrap();
+    die(spool);
+    let mut spool = adopt(dir.path());
+    assert_eq!(spool.adopted_records, 1);
+    assert_eq!(read(&mut spool), ["who", "a 0"]);
+}
+
+#[test]
 fn what_the_caller_keeps_is_not_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = create(dir.path(), 23, 1 << 20);
