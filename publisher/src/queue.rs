@@ -236,15 +236,18 @@ impl State {
 
     /// Adds what the sender should know besides.
     fn describe(&mut self, mut taken: Taken) -> Taken {
-        taken.discards = self
-            .discards
-            .drain()
-            .map(|((topic, reason), count)| (topic, reason, count))
-            .collect();
+        taken.discards = self.take_discards();
         taken.deadline = self.deadline;
         taken.is_empty = self.waiting == 0;
         taken.has_more = !self.fresh.is_empty();
         taken
+    }
+
+    fn take_discards(&mut self) -> Vec<(Topic, Reason, u64)> {
+        let discards = self.discards.drain();
+        discards
+            .map(|((topic, reason), count)| (topic, reason, count))
+            .collect()
     }
 
     fn is_drained(&self) -> bool {
@@ -593,14 +596,16 @@ impl Queue {
         rest != Rest::Awake
     }
 
-    /// Throws away what still waits because the time is up; says how much that was, by topic.
-    pub(crate) fn abandon(&self) -> Vec<(Topic, u64)> {
+    /// Throws away what still waits because the time is up; says how much that was, and adds it to the
+    /// records that were discarded since the last look.
+    pub(crate) fn abandon(&self) -> (u64, Vec<(Topic, Reason, u64)>) {
         let mut state = self.lock();
-        let mut left: HashMap<Topic, u64> = HashMap::new();
+        let mut left = 0;
         while let Some(topic) = state.pop_oldest() {
-            *left.entry(topic).or_default() += 1;
+            *state.discards.entry((topic, Reason::AtExit)).or_default() += 1;
+            left += 1;
         }
-        left.into_iter().collect()
+        (left, state.take_discards())
     }
 
     /// Says that the sender will take nothing more. A publisher keeps the queues of all its lives: what

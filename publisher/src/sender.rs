@@ -205,9 +205,7 @@ impl Sender {
     fn turn(&mut self) -> Taken {
         self.hear_subscriptions();
         let mut taken = self.take();
-        for (topic, reason, count) in taken.discards.drain(..) {
-            self.numbers.discard(&topic, reason.name(), count);
-        }
+        self.count_discards(std::mem::take(&mut taken.discards));
         let chunks = std::mem::take(&mut taken.chunks);
         let batches = batches(&chunks, self.batch_bytes);
         self.queue.give_back(chunks);
@@ -216,6 +214,13 @@ impl Sender {
         }
         self.send_heartbeats();
         taken
+    }
+
+    /// Adds to the totals that heartbeats tell.
+    fn count_discards(&mut self, discards: Vec<(Topic, Reason, u64)>) {
+        for (topic, reason, count) in discards {
+            self.numbers.discard(&topic, reason.name(), count);
+        }
     }
 
     fn hear_subscriptions(&mut self) {
@@ -362,10 +367,9 @@ impl Sender {
             left: self.unsent,
             ..Closing::default()
         };
-        for (topic, count) in self.queue.abandon() {
-            closing.left += count;
-            self.numbers.discard(&topic, Reason::AtExit.name(), count);
-        }
+        let (left, discards) = self.queue.abandon();
+        closing.left += left;
+        self.count_discards(discards);
         self.say_goodbye();
         for link in self.links.drain(..) {
             closing.unconfirmed = closing.unconfirmed.max(link.close(close_by));

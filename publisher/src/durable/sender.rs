@@ -163,9 +163,7 @@ impl Sender {
             0 => self.queue.take_nothing(self.courier.why_full()),
             room => self.queue.take(room.min(TURN_BYTES), false, |_| Fate::Send),
         };
-        for (topic, reason, count) in taken.discards.drain(..) {
-            self.numbers.discard(&topic, reason.name(), count);
-        }
+        self.count_discards(std::mem::take(&mut taken.discards));
         let (mut records, mut bytes) = (0, 0);
         let chunks = std::mem::take(&mut taken.chunks);
         let batches = batches(&chunks, self.batch_bytes());
@@ -180,6 +178,13 @@ impl Sender {
             self.queue.handed_over(records, bytes, true);
         }
         taken
+    }
+
+    /// Adds to the totals that heartbeats tell.
+    fn count_discards(&mut self, discards: Vec<(Topic, Reason, u64)>) {
+        for (topic, reason, count) in discards {
+            self.numbers.discard(&topic, reason.name(), count);
+        }
     }
 
     fn batch_bytes(&self) -> usize {
@@ -289,10 +294,9 @@ impl Sender {
         // With a spool, what still waits has a place.
         while self.take_in().has_more && self.courier.room() > 0 {}
         let mut closing = Closing::default();
-        for (topic, count) in self.queue.abandon() {
-            closing.left += count;
-            self.numbers.discard(&topic, Reason::AtExit.name(), count);
-        }
+        let (left, discards) = self.queue.abandon();
+        closing.left += left;
+        self.count_discards(discards);
         self.say_goodbye();
         self.courier.commit();
         self.courier.turn(&self.queue.counters);

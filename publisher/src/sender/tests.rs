@@ -159,3 +159,31 @@ fn messages_that_are_delayed_cost_nothing() {
     world.network.release();
     assert_eq!(world.totals().received, 10);
 }
+
+#[test]
+fn the_goodbye_tells_what_was_discarded_since_the_last_turn() {
+    let endpoint: Endpoint = "memory://goodbye".parse().unwrap();
+    let place = [Attachment::Bind(endpoint.clone())];
+    let mut inlet = open_inlet(InletKind::Subscribe, &place, &Options::default()).unwrap();
+    inlet.subscribe(b"a").unwrap();
+    let config = Config {
+        queue_records: 1,
+        ..Config::connect([endpoint.clone()])
+    };
+    let waker = Waker::new().unwrap();
+    let queue = Arc::new(Queue::new(&config, Some(waker.clone())));
+    let links = vec![Link::open(endpoint, None).unwrap()];
+    let mut sender = Sender::new(&config, queue.clone(), waker, links);
+    while !sender.is_heard() {
+        sender.turn();
+    }
+    for text in ["1", "2", "3"] {
+        queue.push("a", text.as_bytes());
+    }
+    assert_eq!(sender.close(Instant::now()).left, 1);
+    let goodbye = inlet.receive().unwrap().unwrap();
+    let frames: Vec<&[u8]> = goodbye.frames().iter().map(|frame| &**frame).collect();
+    let (_, header) = wire::Native::split(&frames).unwrap().parse().unwrap();
+    assert!(header.flags.is_goodbye());
+    assert_eq!(header.discarded, 3, "two for want of room, and one at exit");
+}
