@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use logbus_publisher::{
-    Config, Delivery, DurableConfig, Fsync, Overflow, Publisher, Reason, Report, Tell, drain,
+    Config, Delivery, Drained, DurableConfig, Fsync, Overflow, Publisher, Reason, Report, Tell,
+    drain, stamped,
 };
 
 use crate::broker::{Broker, Rules};
@@ -29,6 +30,11 @@ fn leave(broker: &Broker, dir: &Path, count: usize) -> Report {
     let report = publisher.shutdown(Duration::from_millis(100));
     assert_adds_up(&publisher.stats(), &report);
     report
+}
+
+/// What becomes of what dead publishers left.
+fn drained(broker: &Broker, dir: &Path) -> Drained {
+    drain(dir, &config(broker, DurableConfig::default()), LONG).unwrap()
 }
 
 #[test]
@@ -110,11 +116,7 @@ fn what_was_acknowledged_is_not_sent_by_the_next_one() {
     publish(&publisher, "a", 10);
     assert_eq!(publisher.shutdown(Duration::from_millis(100)).kept, 10);
     broker.come_back();
-    let durable = DurableConfig {
-        endpoint: Some(broker.endpoint.clone()),
-        ..DurableConfig::default()
-    };
-    let drained = drain(dir.path(), &config(&broker, durable), LONG).unwrap();
+    let drained = drained(&broker, dir.path());
     assert_eq!(
         (drained.records.records, drained.records.acknowledged),
         (10, 10)
@@ -122,6 +124,31 @@ fn what_was_acknowledged_is_not_sent_by_the_next_one() {
     assert!(drained.is_complete() && drained.left() == 0);
     let journal = broker.journal();
     assert_eq!((journal.records(), journal.again), (110, 0));
+}
+
+#[test]
+fn the_totals_of_a_goodbye_that_nobody_heard_are_sent_by_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut broker = Broker::start(Rules::default());
+    let config = Config {
+        max_record: 500,
+        ..config(&broker, spooled(dir.path()))
+    };
+    let publisher = Publisher::new(config).unwrap();
+    publish(&publisher, "a", 10);
+    assert!(publisher.flush(LONG));
+    broker.vanish();
+    publisher.publish(&stamped("a", 20, &"too large".repeat(100)));
+    let report = publisher.shutdown(Duration::from_millis(100));
+    assert_eq!((report.acknowledged, report.kept, report.left), (10, 0, 0));
+
+    broker.come_back();
+    assert!(drained(&broker, dir.path()).is_complete());
+    let journal = broker.journal();
+    assert_eq!((journal.records(), journal.goodbyes()), (10, 1));
+    let (.., goodbye, _) = journal.heartbeats.last().unwrap();
+    assert_eq!(goodbye.discarded, 1);
+    assert_eq!(spools(dir.path()), 0);
 }
 
 #[test]
@@ -215,12 +242,7 @@ fn a_damaged_spool_costs_what_was_damaged_and_is_counted() {
     std::fs::write(&segment, &bytes[..bytes.len() - 5]).unwrap();
 
     broker.come_back();
-    let durable = DurableConfig {
-        endpoint: Some(broker.endpoint.clone()),
-        tell: logbus_publisher::Tell::nobody(),
-        ..DurableConfig::default()
-    };
-    let drained = drain(dir.path(), &crate::config(&broker, durable), LONG).unwrap();
+    let drained = drained(&broker, dir.path());
     assert_eq!((drained.records.damages, drained.spools_left), (2, 0));
     assert_eq!(drained.left(), 0);
     assert!(!drained.is_complete());

@@ -325,7 +325,8 @@ impl Courier {
             Some(_) => self.unwritten(),
             None => self.undone,
         };
-        let is_done = self.undone == 0;
+        // A goodbye without an answer is kept, too: it has the totals of what was discarded.
+        let is_done = self.undone == 0 && self.spool.as_ref().is_none_or(Spool::is_done);
         let kept = self.undone.saturating_sub(lost);
         self.tidy();
         self.link.close(linger);
