@@ -48,7 +48,8 @@ pub struct Config {
     pub overflow: Overflow,
     /// How long records wait for a subscriber, at the start and whenever the last one has gone.
     pub hold: Duration,
-    /// How long dropping the publisher waits for what is still queued.
+    /// How long dropping the publisher waits for what is still queued. Over NNG a look-up of a host's
+    /// name that is under way comes on top; an address needs none.
     pub linger: Duration,
     /// A message is closed at about this many bytes; a backlog of smaller records shares one.
     pub batch_bytes: usize,

@@ -25,13 +25,15 @@ use crate::socket::{
     Attachment, Error, Flushed, Options, Outlet, Sent, SubscriptionEvent, WhenFull,
 };
 use crate::tls::Tls;
+use crate::unix;
 use crate::wait::{PollSet, wait};
 
 /// The greeting of a PUB socket (protocol 0x20) and that of the SUB socket (0x21) it must meet.
 const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 0x20, 0, 0];
 const EXPECTED: [u8; 8] = [0, b'S', b'P', 0, 0, 0x21, 0, 0];
-/// How long a dial may take. Dialling is the one thing here that can wait, and on one machine or
-/// one network it is over at once.
+/// How long a dial over TCP may take. Dialling is the one thing here that can wait, and on one machine
+/// or one network it is over at once. A host's name is looked up before, for which the system's resolver
+/// takes what time it likes: an address, or a name in /etc/hosts, needs none.
 const DIAL: Duration = Duration::from_millis(500);
 /// How long a peer may take to greet.
 const GREET: Duration = Duration::from_secs(5);
@@ -131,6 +133,8 @@ impl Outlet for SpOutlet {
 
     fn close(mut self: Box<Self>, linger: Duration) -> Flushed {
         let deadline = Instant::now() + linger;
+        // Nothing is left to say where nobody hears, and a dial can wait.
+        self.links.retain(|link| link.connection.is_some());
         while self.is_flushed() == Some(false) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -312,7 +316,7 @@ impl Stream {
         let mut stream = match (endpoint.host_and_port(), tls) {
             (Some(place), Some(tls)) => Self::Tls(Box::new(dial_tls(place, tls)?)),
             (Some(place), None) => Self::Tcp(dial_tcp(place)?),
-            _ => Self::Unix(UnixStream::connect(endpoint.address())?),
+            _ => Self::Unix(unix::connect(endpoint.address())?),
         };
         // Eight bytes always fit the empty buffer of a new socket, or of TLS.
         match &mut stream {
@@ -321,7 +325,7 @@ impl Stream {
         }
         match &stream {
             Self::Tcp(tcp) => tcp.set_nonblocking(true)?,
-            Self::Unix(unix) => unix.set_nonblocking(true)?,
+            Self::Unix(_) => {}
             Self::Tls(tls) => tls.sock.set_nonblocking(true)?,
         }
         Ok(Connection {

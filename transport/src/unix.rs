@@ -1,4 +1,4 @@
-//! Paths of Unix sockets at which only this user can connect.
+//! Paths of Unix sockets at which only this user can connect; and connecting without waiting.
 //!
 //! The mode is set on the descriptor before it gets its path: Linux makes the path with that mode
 //! (unix_bind), so there is no moment at which others could connect, and no process-wide umask is
@@ -10,6 +10,7 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// Connections that wait to be accepted.
@@ -24,12 +25,7 @@ impl OwnPath {
     pub(crate) fn listen(path: &str) -> io::Result<(Self, OwnedFd)> {
         let (address, length) = address_of(path)?;
         take_away(Path::new(path))?;
-        // SAFETY: takes no pointers.
-        let descriptor =
-            unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-        checked(descriptor)?;
-        // SAFETY: it was just opened, and nobody else owns it.
-        let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        let socket = socket(0)?;
         // SAFETY: an open descriptor, and an address that is valid for its length.
         unsafe {
             checked(libc::fchmod(socket.as_raw_fd(), 0o600))?;
@@ -59,6 +55,25 @@ fn take_away(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Connects without waiting for a listener that accepts nobody: when as many as may wait there already,
+/// that is an error (`WouldBlock`).
+pub(crate) fn connect(path: &str) -> io::Result<UnixStream> {
+    let (address, length) = address_of(path)?;
+    let socket = socket(libc::SOCK_NONBLOCK)?;
+    // SAFETY: an open descriptor, and an address that is valid for its length.
+    checked(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
+    Ok(socket.into())
+}
+
+fn socket(flags: i32) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | flags;
+    // SAFETY: takes no pointers.
+    let descriptor = unsafe { libc::socket(libc::AF_UNIX, kind, 0) };
+    checked(descriptor)?;
+    // SAFETY: it was just opened, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
 fn address_of(path: &str) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
     // SAFETY: all zeros are an address: a family and bytes.
     let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
@@ -84,7 +99,28 @@ fn checked(result: i32) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use crate::{Attachment, InletKind, Options, open_inlet};
+    use super::*;
+    use crate::{Attachment, InletKind, Options, OutletKind, open_inlet, open_outlet};
+
+    #[test]
+    fn a_listener_that_accepts_nobody_holds_no_publisher_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("busy").display().to_string();
+        let (_own, _listener) = OwnPath::listen(&path).unwrap();
+        let mut waiting = Vec::new();
+        let error = loop {
+            match connect(&path) {
+                Ok(stream) => waiting.push(stream),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let place = [Attachment::Connect(
+            format!("nng+ipc://{path}").parse().unwrap(),
+        )];
+        let mut outlet = open_outlet(OutletKind::Publish, &place, &Options::default()).unwrap();
+        assert!(outlet.subscription_events().unwrap().is_empty());
+    }
 
     #[test]
     fn only_this_user_can_connect_and_nothing_is_left() {
