@@ -268,6 +268,11 @@ impl Spool {
     fn take_back(&mut self, begin: u64, messages: (u64, u64)) {
         if let Some(writer) = self.writer.take() {
             drop(writer.set_len(begin));
+            // What stands before it may not be synced yet, and nobody does that without a writer. That
+            // this disk fails is known by now.
+            if self.fsync != Fsync::Never {
+                drop(writer.sync_data());
+            }
         }
         if let Some(segment) = self.segments.back_mut() {
             self.bytes -= segment.bytes - begin;
@@ -303,18 +308,7 @@ impl Spool {
     fn begin_segment(&mut self) -> io::Result<()> {
         self.sync()?;
         let number = self.next_segment;
-        let mut open = File::options();
-        let file = open
-            .append(true)
-            .create_new(true)
-            .open(self.held.segment(number))?;
-        crash_point("spool", "segment");
-        if self.fsync != Fsync::Never {
-            sync_folder(&self.held.path)?;
-        }
-        if self.fsync != Fsync::Never && number == 1 {
-            self.held.path.parent().map_or(Ok(()), sync_folder)?;
-        }
+        let file = new_file(&self.held.segment(number), || self.sync_folders(number))?;
         self.next_segment += 1;
         self.writer = Some(file);
         self.segments.push_back(Segment {
@@ -323,6 +317,19 @@ impl Spool {
             undone: 0,
         });
         Ok(())
+    }
+
+    /// Has a segment's name outlive the machine and, with the first, the spool's.
+    fn sync_folders(&self, number: u32) -> io::Result<()> {
+        crash_point("spool", "segment");
+        if self.fsync == Fsync::Never {
+            return Ok(());
+        }
+        sync_folder(&self.held.path)?;
+        match self.held.path.parent() {
+            Some(above) if number == 1 => sync_folder(above),
+            _ => Ok(()),
+        }
     }
 
     /// Where in the last segment the next entry will stand.
@@ -389,6 +396,21 @@ impl Spool {
     pub(crate) fn leave(mut self) -> io::Result<()> {
         self.write()?;
         self.sync()
+    }
+}
+
+/// Makes a file that can be appended to, and then does what belongs to that. Where it fails there is no
+/// file either, so that it can be tried again.
+fn new_file(path: &Path, then: impl FnOnce() -> io::Result<()>) -> io::Result<File> {
+    let mut open = File::options();
+    let file = open.append(true).create_new(true).open(path)?;
+    match then() {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            // One that stays is in the way of every later attempt; there is no more to be done.
+            drop(fs::remove_file(path));
+            Err(error)
+        }
     }
 }
 

@@ -188,6 +188,17 @@ fn what_cannot_be_synced_at_once_is_not_in_the_spool() {
 }
 
 #[test]
+fn a_segment_whose_name_cannot_be_synced_can_be_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("000001");
+    let no_descriptors = || Err(io::Error::from_raw_os_error(24)); // EMFILE
+    assert!(new_file(&path, no_descriptors).is_err());
+    let mut file = new_file(&path, || Ok(())).unwrap();
+    file.write_all(b"x").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"x");
+}
+
+#[test]
 fn what_cannot_be_written_is_not_in_the_spool() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = create(dir.path(), 26, 1 << 20);
