@@ -4,7 +4,8 @@
 //! anywhere, and a second attempt in the same process succeeds. So every spool that is locked here
 //! is entered into a list, with the generation of the process: a forked child finds its parent's
 //! entries there and knows that they are not its own. The list only grows, by a few words for each
-//! publisher, and is read and written without a lock, which a fork could leave held.
+//! spool that was ever tried here, however often: one that is entered again has its old entry. It is read
+//! and written without a lock, which a fork could leave held.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,9 +28,6 @@ pub(crate) fn is_own(spool: u64) -> bool {
 
 /// Enters a spool, before it is locked; `false` when it is entered already.
 pub(crate) fn enter(spool: u64) -> bool {
-    if is_own(spool) {
-        return false;
-    }
     let mut own = Box::new(Own {
         spool,
         generation: process::generation(),
@@ -38,15 +36,14 @@ pub(crate) fn enter(spool: u64) -> bool {
     });
     let mut place = &FIRST;
     loop {
-        match place.set(own) {
-            Ok(()) => return true,
-            Err(again) => own = again,
-        }
         match place.get() {
-            // Another thread was quicker with the same one.
-            Some(other) if other.is(spool) => return false,
+            Some(other) if other.is_of(spool) => return other.begin_again(),
             Some(other) => place = &other.next,
-            None => return false,
+            None => match place.set(own) {
+                Ok(()) => return true,
+                // Another thread was quicker: with the same one, perhaps.
+                Err(again) => own = again,
+            },
         }
     }
 }
@@ -59,14 +56,25 @@ pub(crate) fn leave(spool: u64) {
 }
 
 fn entry(spool: u64) -> Option<&'static Own> {
-    std::iter::successors(FIRST.get(), |own| own.next.get()).find(|own| own.is(spool))
+    let own = entries().find(|own| own.is_of(spool))?;
+    (!own.is_over.load(Ordering::Acquire)).then_some(own)
+}
+
+fn entries() -> impl Iterator<Item = &'static Own> {
+    std::iter::successors(FIRST.get(), |own| own.next.get())
 }
 
 impl Own {
-    fn is(&self, spool: u64) -> bool {
-        self.spool == spool
-            && self.generation == process::generation()
-            && !self.is_over.load(Ordering::Acquire)
+    /// Whether it is this process's entry for a spool. There is one for each.
+    fn is_of(&self, spool: u64) -> bool {
+        self.spool == spool && self.generation == process::generation()
+    }
+
+    /// `false` when it is not over.
+    fn begin_again(&self) -> bool {
+        self.is_over
+            .compare_exchange(true, false, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }
 
@@ -83,5 +91,25 @@ mod tests {
         assert!(enter(11));
         leave(11);
         leave(12);
+    }
+
+    #[test]
+    fn a_spool_that_is_tried_for_ever_takes_one_entry() {
+        for _ in 0..100 {
+            assert!(enter(13));
+            leave(13);
+        }
+        assert_eq!(entries().filter(|own| own.is_of(13)).count(), 1);
+    }
+
+    #[test]
+    fn of_threads_that_enter_a_spool_one_has_it() {
+        for _ in 0..100 {
+            let enter = || std::thread::spawn(|| enter(14));
+            let threads = [enter(), enter(), enter(), enter()];
+            let entered = threads.map(|thread| thread.join().unwrap());
+            assert_eq!(entered.iter().filter(|entered| **entered).count(), 1);
+            leave(14);
+        }
     }
 }
