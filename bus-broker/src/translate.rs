@@ -8,7 +8,7 @@ use logbus_process as process;
 use logbus_schemas::Topic;
 use logbus_schemas::codec::{self, Codec};
 use logbus_schemas::dialect::{self, Dialect, Malformed, Reading};
-use logbus_schemas::wire::sequence::Numbering;
+use logbus_schemas::wire::sequence::{Moment, Numbering};
 use logbus_schemas::wire::{Flags, Header, Identity, SenderId};
 
 /// A message as it goes on.
@@ -100,7 +100,7 @@ impl Translator {
                     .numbers
                     .is_new(topic.as_str())
                     .then(|| self.heartbeat(topic.clone(), Flags::HEARTBEAT));
-                let header = self.numbers.number_as(codec, &topic, 1, process::now());
+                let header = self.numbers.number_as(codec, &topic, 1, now());
                 let message = NativeMessage {
                     topic,
                     header,
@@ -121,7 +121,7 @@ impl Translator {
 
     /// The heartbeats that are due now.
     pub(crate) fn heartbeats(&mut self) -> Vec<NativeMessage> {
-        let due = self.numbers.due(process::now());
+        let due = self.numbers.due(now());
         due.into_iter()
             .map(|topic| self.heartbeat(topic, Flags::HEARTBEAT))
             .collect()
@@ -137,12 +137,20 @@ impl Translator {
     }
 
     fn heartbeat(&mut self, topic: Topic, flags: Flags) -> NativeMessage {
-        let header = self.numbers.heartbeat(&topic, flags, process::now());
+        let header = self.numbers.heartbeat(&topic, flags, now());
         NativeMessage {
             header,
             payload: self.identity.encode(header.codec),
             topic,
         }
+    }
+}
+
+/// Now, by both clocks.
+fn now() -> Moment {
+    Moment {
+        clock: process::now(),
+        steady: process::steady(),
     }
 }
 

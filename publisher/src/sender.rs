@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use logbus_process as process;
 use logbus_schemas::Topic;
 use logbus_schemas::codec::Codec;
-use logbus_schemas::wire::sequence::{HEARTBEAT_EVERY, Numbering};
+use logbus_schemas::wire::sequence::{HEARTBEAT_EVERY, Moment, Numbering};
 use logbus_schemas::wire::{self, Flags, Header, Identity, SenderId};
 use logbus_transport::{
     Attachment, Endpoint, Error, ErrorKind, Flushed, Frame, Message, Options, Outlet, OutletKind,
@@ -121,6 +121,14 @@ pub(crate) fn identity(config: &Config) -> Identity {
         started: process::now(),
         version: concat!("logbus ", env!("CARGO_PKG_VERSION")).to_owned(),
         ..Identity::default()
+    }
+}
+
+/// Now, by both clocks.
+pub(crate) fn now() -> Moment {
+    Moment {
+        clock: process::now(),
+        steady: process::steady(),
     }
 }
 
@@ -262,9 +270,7 @@ impl Sender {
         if self.numbers.is_new(batch.topic.as_str()) {
             self.send_heartbeat(&batch.topic, Flags::HEARTBEAT);
         }
-        let header = self
-            .numbers
-            .number(&batch.topic, batch.count, process::now());
+        let header = self.numbers.number(&batch.topic, batch.count, now());
         let records = batch.count as usize;
         let is_sent = self.send(&batch.topic, &header, batch.payload, Wait::ForRoom);
         self.queue.handed_over(records, batch.taken_bytes, is_sent);
@@ -282,7 +288,7 @@ impl Sender {
         if Instant::now() < self.next_heartbeat {
             return;
         }
-        for topic in self.numbers.due(process::now()) {
+        for topic in self.numbers.due(now()) {
             self.send_heartbeat(&topic, Flags::HEARTBEAT);
         }
         self.next_heartbeat = Instant::now() + Duration::from_nanos(HEARTBEAT_EVERY);
@@ -307,7 +313,7 @@ impl Sender {
         }
         self.identity.discarded = self.numbers.discarded(topic.as_str());
         let payload = self.identity.encode(self.codec);
-        let header = self.numbers.heartbeat(topic, flags, process::now());
+        let header = self.numbers.heartbeat(topic, flags, now());
         let patience = if flags == Flags::GOODBYE {
             Wait::ForRoom
         } else {

@@ -26,7 +26,7 @@ use super::courier::Courier;
 use super::window::Item;
 use crate::config::Config;
 use crate::queue::{Deadline, Fate, Queue, Rest, Taken};
-use crate::sender::{Batch, Closing, NAP, TURN_BYTES, batches, identity, start};
+use crate::sender::{Batch, Closing, NAP, TURN_BYTES, batches, identity, now, start};
 use crate::spool::{Name, Spool, file_name};
 use crate::stats::Reason;
 
@@ -200,9 +200,7 @@ impl Sender {
         if self.numbers.is_new(batch.topic.as_str()) {
             self.put_heartbeat(&batch.topic, Flags::HEARTBEAT);
         }
-        let header = self
-            .numbers
-            .number(&batch.topic, batch.count, process::now());
+        let header = self.numbers.number(&batch.topic, batch.count, now());
         self.count_message();
         self.courier.put(Item {
             topic: batch.topic,
@@ -238,7 +236,7 @@ impl Sender {
             return;
         }
         let sender = self.numbers.sender().0;
-        for topic in self.numbers.due(process::now()) {
+        for topic in self.numbers.due(now()) {
             // Of two messages with one number, nobody could say which one an answer is for. What is
             // on its way tells how things stand, anyway.
             if !self.courier.has_any(sender, &topic) {
@@ -254,7 +252,7 @@ impl Sender {
         self.count_message();
         Item {
             topic: topic.clone(),
-            header: self.numbers.heartbeat(topic, flags, process::now()),
+            header: self.numbers.heartbeat(topic, flags, now()),
             payload: self.identity.encode(self.codec),
             place: None,
             is_passing,

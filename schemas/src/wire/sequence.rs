@@ -19,6 +19,25 @@ pub const HEARTBEAT_TOPICS: usize = 1024;
 /// After this many topics a sender must begin anew under another id: a bound on memory.
 pub const MAX_TOPICS: usize = 65_536;
 
+/// A moment by two clocks, in ns. The system's clock can be set, and what is told by it alone would be
+/// wrong for as long as it was set back; the other one goes on, and knows nothing of dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Since 1970-01-01 00:00 UTC, by the system's clock.
+    pub clock: u64,
+    /// Since some moment, by a clock that only goes on.
+    pub steady: u64,
+}
+
+impl Moment {
+    /// How long ago `earlier` was: the longer of the two answers. The system's clock may have been set
+    /// back, and the steady one may stand while the machine sleeps.
+    fn since(self, earlier: Self) -> u64 {
+        let by_clock = self.clock.saturating_sub(earlier.clock);
+        by_clock.max(self.steady.saturating_sub(earlier.steady))
+    }
+}
+
 /// The numbers of one sender, topic by topic.
 #[derive(Debug)]
 pub struct Numbering {
@@ -30,8 +49,9 @@ pub struct Numbering {
 #[derive(Debug, Default)]
 struct Count {
     next: u64,
-    first_sent: Option<u64>,
+    first_sent: Option<Moment>,
     discarded: BTreeMap<&'static str, u64>,
+    /// By the steady clock, as all that only this sender counts.
     last_used: u64,
     last_heartbeat: Option<u64>,
 }
@@ -64,17 +84,17 @@ impl Numbering {
     }
 
     /// The header for `count` records that are sent now, in this numbering's codec.
-    pub fn number(&mut self, topic: &Topic, count: u32, now: u64) -> Header {
+    pub fn number(&mut self, topic: &Topic, count: u32, now: Moment) -> Header {
         self.number_as(self.codec, topic, count, now)
     }
 
     /// The header for `count` records that are sent now, in a codec of their own.
-    pub fn number_as(&mut self, codec: Codec, topic: &Topic, count: u32, now: u64) -> Header {
+    pub fn number_as(&mut self, codec: Codec, topic: &Topic, count: u32, now: Moment) -> Header {
         let sender = self.sender;
         let state = self.state(topic);
         let sequence = state.next;
         state.next += u64::from(count);
-        state.last_used = now;
+        state.last_used = now.steady;
         state.first_sent.get_or_insert(now);
         Header {
             count,
@@ -84,10 +104,10 @@ impl Numbering {
     }
 
     /// The header of a heartbeat (or goodbye) that is sent now.
-    pub fn heartbeat(&mut self, topic: &Topic, flags: Flags, now: u64) -> Header {
+    pub fn heartbeat(&mut self, topic: &Topic, flags: Flags, now: Moment) -> Header {
         let (codec, sender) = (self.codec, self.sender);
         let state = self.state(topic);
-        state.last_heartbeat = Some(now);
+        state.last_heartbeat = Some(now.steady);
         Header {
             flags,
             ..state.header(codec, sender, now)
@@ -117,7 +137,7 @@ impl Numbering {
     }
 
     /// The topics that are due a heartbeat now.
-    pub fn due(&self, now: u64) -> Vec<Topic> {
+    pub fn due(&self, now: Moment) -> Vec<Topic> {
         let mut used: Vec<_> = self.topics.iter().collect();
         if used.len() > HEARTBEAT_TOPICS {
             used.select_nth_unstable_by_key(HEARTBEAT_TOPICS, |(_, count)| {
@@ -128,7 +148,7 @@ impl Numbering {
         used.retain(|(_, count)| {
             count
                 .last_heartbeat
-                .is_none_or(|last| now.saturating_sub(last) >= HEARTBEAT_EVERY)
+                .is_none_or(|last| now.steady.saturating_sub(last) >= HEARTBEAT_EVERY)
         });
         used.into_iter().map(|(topic, _)| topic.clone()).collect()
     }
@@ -139,10 +159,10 @@ impl Numbering {
 }
 
 impl Count {
-    fn header(&self, codec: Codec, sender: SenderId, now: u64) -> Header {
+    fn header(&self, codec: Codec, sender: SenderId, now: Moment) -> Header {
         let age = self
             .first_sent
-            .map_or(0, |first| now.saturating_sub(first) / 1_000_000 + 1);
+            .map_or(0, |first| now.since(first) / 1_000_000 + 1);
         Header {
             codec,
             flags: Flags::default(),
@@ -151,7 +171,7 @@ impl Count {
             count: 0,
             age: u32::try_from(age).unwrap_or(u32::MAX),
             discarded: self.discarded.values().sum(),
-            sent: now,
+            sent: now.clock,
         }
     }
 }
@@ -165,14 +185,20 @@ mod tests {
         Topic::new(text).unwrap()
     }
 
+    /// Both clocks at once.
+    fn at(ns: u64) -> Moment {
+        let (clock, steady) = (ns, ns);
+        Moment { clock, steady }
+    }
+
     #[test]
     fn each_topic_counts_its_own_records() {
         let mut numbers = Numbering::new(SenderId(1), codec::JSON);
         let (a, b) = (topic("a"), topic("b"));
-        assert_eq!(numbers.number(&a, 3, 10).sequence, 0);
-        assert_eq!(numbers.number(&b, 1, 10).sequence, 0);
-        assert_eq!(numbers.number(&a, 1, 10).sequence, 3);
-        assert_eq!(numbers.heartbeat(&a, Flags::HEARTBEAT, 10).sequence, 4);
+        assert_eq!(numbers.number(&a, 3, at(10)).sequence, 0);
+        assert_eq!(numbers.number(&b, 1, at(10)).sequence, 0);
+        assert_eq!(numbers.number(&a, 1, at(10)).sequence, 3);
+        assert_eq!(numbers.heartbeat(&a, Flags::HEARTBEAT, at(10)).sequence, 4);
     }
 
     #[test]
@@ -181,7 +207,7 @@ mod tests {
         let a = topic("a");
         numbers.discard(&a, "queue full", 5);
         numbers.discard(&a, "no subscriber", 2);
-        assert_eq!(numbers.number(&a, 1, 10).discarded, 7);
+        assert_eq!(numbers.number(&a, 1, at(10)).discarded, 7);
         assert_eq!(numbers.discarded("a")["queue full"], 5);
     }
 
@@ -189,20 +215,20 @@ mod tests {
     fn a_topic_is_due_a_heartbeat_at_first_and_then_every_second() {
         let mut numbers = Numbering::new(SenderId(1), codec::JSON);
         let a = topic("a");
-        numbers.number(&a, 1, 0);
-        assert_eq!(numbers.due(0), std::slice::from_ref(&a));
-        numbers.heartbeat(&a, Flags::HEARTBEAT, 5);
-        assert!(numbers.due(HEARTBEAT_EVERY).is_empty());
-        assert_eq!(numbers.due(HEARTBEAT_EVERY + 5), [a]);
+        numbers.number(&a, 1, at(0));
+        assert_eq!(numbers.due(at(0)), std::slice::from_ref(&a));
+        numbers.heartbeat(&a, Flags::HEARTBEAT, at(5));
+        assert!(numbers.due(at(HEARTBEAT_EVERY)).is_empty());
+        assert_eq!(numbers.due(at(HEARTBEAT_EVERY + 5)), [a]);
     }
 
     #[test]
     fn only_the_most_recently_used_topics_get_heartbeats() {
         let mut numbers = Numbering::new(SenderId(1), codec::JSON);
-        for i in 0..2 * HEARTBEAT_TOPICS {
-            numbers.number(&topic(&format!("t{i}")), 1, i as u64);
+        for i in 0..2 * HEARTBEAT_TOPICS as u64 {
+            numbers.number(&topic(&format!("t{i}")), 1, at(i));
         }
-        let due = numbers.due(9999);
+        let due = numbers.due(at(9999));
         assert_eq!(due.len(), HEARTBEAT_TOPICS);
         assert!(due.contains(&topic("t2047")) && !due.contains(&topic("t3")));
     }
@@ -211,14 +237,46 @@ mod tests {
     fn the_age_is_counted_from_the_first_record() {
         let mut numbers = Numbering::new(SenderId(1), codec::JSON);
         let a = topic("a");
-        assert_eq!(numbers.heartbeat(&a, Flags::HEARTBEAT, 1_000_000).age, 0);
         assert_eq!(
-            numbers.number(&a, 1, 2_000_000).first_sent(),
+            numbers.heartbeat(&a, Flags::HEARTBEAT, at(1_000_000)).age,
+            0
+        );
+        assert_eq!(
+            numbers.number(&a, 1, at(2_000_000)).first_sent(),
             Some(2_000_000)
         );
         assert_eq!(
-            numbers.number(&a, 1, 9_000_000).first_sent(),
+            numbers.number(&a, 1, at(9_000_000)).first_sent(),
             Some(2_000_000)
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_record_younger_and_no_heartbeat_late() {
+        let mut numbers = Numbering::new(SenderId(1), codec::JSON);
+        let (a, second, hour) = (topic("a"), HEARTBEAT_EVERY, 3600 * HEARTBEAT_EVERY);
+        let before = at(2 * hour);
+        let after = Moment {
+            clock: hour,
+            steady: 2 * hour + second,
+        };
+        numbers.number(&a, 5, before);
+        numbers.heartbeat(&a, Flags::HEARTBEAT, before);
+        assert_eq!(numbers.due(after), std::slice::from_ref(&a));
+        // Whoever began to listen when the clock had been set back is told nothing of a loss.
+        let first_sent = numbers.number(&a, 1, after).first_sent();
+        assert_eq!(first_sent, Some(hour - second));
+    }
+
+    #[test]
+    fn a_machine_that_slept_makes_no_record_younger() {
+        let mut numbers = Numbering::new(SenderId(1), codec::JSON);
+        let (a, hour) = (topic("a"), 3600 * HEARTBEAT_EVERY);
+        numbers.number(&a, 5, at(hour));
+        let awake = Moment {
+            clock: 2 * hour,
+            steady: hour,
+        };
+        assert_eq!(numbers.number(&a, 1, awake).first_sent(), Some(hour));
     }
 }

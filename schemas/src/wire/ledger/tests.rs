@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec;
-use crate::wire::sequence::Numbering;
+use crate::wire::sequence::{Moment, Numbering};
 use crate::wire::{Flags, SenderId};
 
 const LISTENING_SINCE: u64 = 1_000;
@@ -306,7 +306,8 @@ proptest! {
             arrived.extend(header.sequence..header.sequence + u64::from(header.count));
         };
         for (at, (count, discards, fate)) in steps.into_iter().enumerate() {
-            let now = LISTENING_SINCE + at as u64;
+            let clock = LISTENING_SINCE + at as u64;
+            let now = Moment { clock, steady: clock };
             sender.discard(&topic(), "queue full", discards);
             published += u64::from(count) + discards;
             if count == 0 {
@@ -326,7 +327,8 @@ proptest! {
         for header in delayed {
             arrive(header, &mut reader);
         }
-        let goodbye = sender.heartbeat(&topic(), Flags::GOODBYE, 9_999);
+        let end = Moment { clock: 9_999, steady: 9_999 };
+        let goodbye = sender.heartbeat(&topic(), Flags::GOODBYE, end);
         reader.heartbeat(goodbye, None);
 
         let totals = reader.ledger.totals();
