@@ -180,9 +180,16 @@ impl Sender {
         taken
     }
 
-    /// Adds to the totals that heartbeats tell.
+    /// Adds to the totals that heartbeats tell: those of so many topics, as long as there is no room for
+    /// goodbyes. Beyond that they are in the publisher's own statistics alone.
     fn count_discards(&mut self, discards: Vec<(Topic, Reason, u64)>) {
         for (topic, reason, count) in discards {
+            if self.numbers.is_full_for(&topic) {
+                if self.courier.room() == 0 {
+                    continue;
+                }
+                self.begin_anew();
+            }
             self.numbers.discard(&topic, reason.name(), count);
         }
     }
@@ -194,7 +201,7 @@ impl Sender {
     }
 
     fn put(&mut self, batch: Batch) {
-        if self.numbers.is_full() {
+        if self.numbers.is_full_for(&batch.topic) {
             self.begin_anew();
         }
         if self.numbers.is_new(batch.topic.as_str()) {

@@ -2,6 +2,7 @@
 //! real sockets is told in `tests/promises`.
 
 use logbus_schemas::wire::ledger::{Ledger, Notice, Totals};
+use logbus_schemas::wire::sequence::MAX_TOPICS;
 use logbus_transport::memory::Network;
 use logbus_transport::{Inlet, InletKind, open_inlet};
 
@@ -158,6 +159,33 @@ fn messages_that_are_delayed_cost_nothing() {
     assert_eq!(world.ledger.totals().received, 0);
     world.network.release();
     assert_eq!(world.totals().received, 10);
+}
+
+#[test]
+fn while_nobody_hears_the_totals_of_only_so_many_topics_are_kept() {
+    let endpoint: Endpoint = "memory://topics".parse().unwrap();
+    let config = Config::connect([endpoint.clone()]);
+    let waker = Waker::new().unwrap();
+    let queue = Arc::new(Queue::new(&config, Some(waker.clone())));
+    let links = vec![Link::open(endpoint, None).unwrap()];
+    let mut sender = Sender::new(&config, queue, waker, links);
+    let id = sender.numbers.sender();
+    let discard = |at: usize| {
+        (
+            Topic::new(&format!("job{at}")).unwrap(),
+            Reason::QueueFull,
+            1,
+        )
+    };
+    sender.count_discards((0..MAX_TOPICS + 10).map(discard).collect());
+    sender.count_discards(vec![discard(5)]);
+    assert_eq!(sender.numbers.topics().count(), MAX_TOPICS);
+    assert_eq!(sender.numbers.discarded("job5")["queue full"], 2);
+    assert_eq!(
+        sender.numbers.sender(),
+        id,
+        "nobody could be told of another one"
+    );
 }
 
 #[test]

@@ -76,6 +76,11 @@ impl Numbering {
         self.topics.len() >= MAX_TOPICS
     }
 
+    /// Whether this topic would be one more than one sender may use.
+    pub fn is_full_for(&self, topic: &Topic) -> bool {
+        self.is_full() && !self.topics.contains_key(topic)
+    }
+
     /// Whether nothing was ever sent or discarded on this topic.
     pub fn is_new(&self, topic: &str) -> bool {
         self.topics
@@ -114,7 +119,8 @@ impl Numbering {
         }
     }
 
-    /// Counts records of this topic that were thrown away.
+    /// Counts records of this topic that were thrown away. It is used by that like by a record:
+    /// [`Numbering::is_full_for`] is to be asked before.
     pub fn discard(&mut self, topic: &Topic, reason: &'static str, count: u64) {
         *self.state(topic).discarded.entry(reason).or_default() += count;
     }
@@ -209,6 +215,17 @@ mod tests {
         numbers.discard(&a, "no subscriber", 2);
         assert_eq!(numbers.number(&a, 1, at(10)).discarded, 7);
         assert_eq!(numbers.discarded("a")["queue full"], 5);
+    }
+
+    #[test]
+    fn a_sender_that_is_full_still_has_its_own_topics() {
+        let mut numbers = Numbering::new(SenderId(1), codec::JSON);
+        for i in 0..MAX_TOPICS {
+            let topic = topic(&format!("t{i}"));
+            assert!(!numbers.is_full_for(&topic));
+            numbers.discard(&topic, "queue full", 1);
+        }
+        assert!(!numbers.is_full_for(&topic("t0")) && numbers.is_full_for(&topic("new")));
     }
 
     #[test]
