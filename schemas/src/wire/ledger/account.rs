@@ -120,10 +120,8 @@ impl Account {
         }
         let records = account.next..first;
         account.next = first;
-        if account.gaps.len() == MAX_GAPS {
-            account.gaps.remove(0);
-        }
         account.gaps.push(records.clone());
+        account.forget_gaps();
         self.totals += Totals {
             lost: first - records.start,
             ..Totals::default()
@@ -239,6 +237,46 @@ impl TopicAccount {
             filled.push(part);
         }
         self.gaps = left;
+        // What fills a gap from within makes two of it.
+        self.forget_gaps();
         filled
+    }
+
+    /// Keeps the bound on open gaps.
+    fn forget_gaps(&mut self) {
+        let excess = self.gaps.len().saturating_sub(MAX_GAPS);
+        self.gaps.drain(..excess);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    #[test]
+    fn however_gaps_come_about_only_so_many_are_remembered() {
+        let topic = Topic::new("a").unwrap();
+        let mut account = Account::new(SenderId(1));
+        let mut notices = Vec::new();
+        let mut hear = |sequence| {
+            let header = Header {
+                sequence,
+                count: 1,
+                sent: 1,
+                age: 1,
+                ..Header::new(codec::JSON, SenderId(1))
+            };
+            account.enter(&topic, &header, 0, &mut notices);
+            account.topic(&topic).gaps.len()
+        };
+        for message in 0..MAX_GAPS as u64 {
+            hear(message * 10);
+        }
+        // Each gap of nine is filled in its middle, and others come.
+        for message in 0..MAX_GAPS as u64 {
+            assert!(hear(message * 10 + 5) <= MAX_GAPS);
+            assert!(hear((MAX_GAPS as u64 + message) * 10) <= MAX_GAPS);
+        }
     }
 }
