@@ -30,8 +30,8 @@ use account::{Account, State};
 /// A sender that has said nothing for this long, in ns, is taken to have ended without goodbye:
 /// five of its heartbeats are missing.
 pub const SILENCE: u64 = 5_000_000_000;
-/// Senders that have ended and are still remembered, for the summary.
-const MAX_ENDED: usize = 10_000;
+/// Senders that have ended or fallen silent and are still remembered, for the summary.
+const MAX_GONE: usize = 10_000;
 
 /// Which records of a message are new. What is not is a duplicate and must not be shown again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +90,8 @@ pub struct Ledger {
     /// Others get records, too: what is missing here is no loss.
     is_share: bool,
     senders: HashMap<SenderId, Account>,
-    ended: usize,
+    /// How many of them have ended or fallen silent.
+    gone: usize,
     forgotten: Totals,
 }
 
@@ -101,7 +102,7 @@ impl Ledger {
             attached,
             is_share: false,
             senders: HashMap::new(),
-            ended: 0,
+            gone: 0,
             forgotten: Totals::default(),
         }
     }
@@ -178,9 +179,11 @@ impl Ledger {
             account.report_discards(notices);
             if account.state == State::Live && now.saturating_sub(account.last_heard) >= SILENCE {
                 account.state = State::Silent;
+                self.gone += 1;
                 notices.push(Notice::Silent(account.sender.clone()));
             }
         }
+        self.forget_oldest();
     }
 
     /// Every sender with its totals, those that ended long ago apart. [`Ledger::offset`] knows of
@@ -220,6 +223,7 @@ impl Ledger {
         }
         if account.state == State::Silent {
             account.state = State::Live;
+            self.gone -= 1;
             notices.push(Notice::Returned(account.sender.clone()));
         }
         account
@@ -256,22 +260,33 @@ impl Ledger {
         }
         account.state = State::Ended;
         notices.push(Notice::Ended(account.sender.clone()));
-        self.ended += 1;
-        if self.ended > MAX_ENDED {
-            self.forget_oldest();
-        }
+        self.gone += 1;
+        self.forget_oldest();
     }
 
+    /// Keeps the bound on senders that are gone.
     fn forget_oldest(&mut self) {
-        let oldest = self
+        let Some(excess) = self.gone.checked_sub(MAX_GONE).filter(|excess| *excess > 0) else {
+            return;
+        };
+        let gone = self
             .senders
             .iter()
-            .filter(|(_, account)| account.state == State::Ended)
-            .min_by_key(|(_, account)| account.last_heard)
-            .map(|(id, _)| *id);
-        if let Some(account) = oldest.and_then(|id| self.senders.remove(&id)) {
+            .filter(|(_, account)| account.state != State::Live);
+        let mut gone: Vec<_> = gone
+            .map(|(id, account)| (account.last_heard, *id))
+            .collect();
+        gone.sort_unstable_by_key(|(last_heard, _)| *last_heard);
+        for (_, id) in gone.into_iter().take(excess) {
+            let Some(account) = self.senders.remove(&id) else {
+                continue;
+            };
             self.forgotten += account.totals;
-            self.ended -= 1;
+            self.gone -= 1;
+            if account.state == State::Silent {
+                // Should it come back, what it sent until then is not lost.
+                self.attached = self.attached.max(account.last_heard);
+            }
         }
     }
 }

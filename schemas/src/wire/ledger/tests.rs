@@ -267,6 +267,41 @@ fn a_goodbye_ends_a_sender_once() {
     assert_eq!(reader.said(), ["web (pid 1) joined", "web (pid 1) ended"]);
 }
 
+#[test]
+fn of_senders_that_were_killed_only_so_many_are_remembered() {
+    let mut reader = Reader::new();
+    let record = |sender: u64, sequence: u64| Header {
+        sender: SenderId(sender),
+        sent: LISTENING_SINCE + sender,
+        age: 1,
+        ..message(sequence, 1)
+    };
+    let senders = MAX_GONE as u64 + 5;
+    for sender in 0..senders {
+        let (header, now) = (record(sender, 0), LISTENING_SINCE + sender);
+        let notices = &mut reader.notices;
+        reader.ledger.records(&topic(), &header, now, notices);
+    }
+    let later = LISTENING_SINCE + senders + SILENCE;
+    reader.ledger.tick(later, &mut reader.notices);
+    assert_eq!(reader.ledger.senders().count(), MAX_GONE);
+    assert_eq!(reader.ledger.totals().received, senders);
+
+    // One that was only stopped goes on. Those who are remembered are counted as before.
+    for sender in [0, senders - 1] {
+        let header = Header {
+            age: 1 + (SILENCE / 1_000_000) as u32,
+            sent: LISTENING_SINCE + sender + SILENCE,
+            ..record(sender, 1)
+        };
+        let notices = &mut reader.notices;
+        reader.ledger.records(&topic(), &header, later, notices);
+    }
+    let totals = reader.ledger.totals();
+    assert_eq!((totals.received, totals.lost), (senders + 2, 0));
+    assert_eq!(reader.ledger.gone, MAX_GONE - 1);
+}
+
 /// What happens to one message on its way.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
