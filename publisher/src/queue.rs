@@ -351,7 +351,7 @@ impl Queue {
         record: &[u8],
     ) -> (MutexGuard<'a, State>, bool) {
         self.counters.count_published();
-        if record.len() > self.max_record {
+        if record.len() > self.max_record.min(self.max_bytes) {
             state.discard(topic.clone(), Reason::TooLarge, &self.counters);
             return (state, false);
         }
@@ -390,9 +390,11 @@ impl Queue {
         mut state: MutexGuard<'a, State>,
         bytes: usize,
     ) -> (MutexGuard<'a, State>, Option<Reason>) {
+        let is_room =
+            |records, others| records < self.max_records && others + bytes <= self.max_bytes;
         let is_full = |state: &mut State| {
-            state.waiting + state.in_hand.0 >= self.max_records
-                || state.bytes + state.in_hand.1 + bytes > self.max_bytes
+            let (records, bytes) = state.in_hand;
+            !is_room(state.waiting + records, state.bytes + bytes)
         };
         if !is_full(&mut state) {
             return (state, None);
@@ -400,6 +402,10 @@ impl Queue {
         let why = state.why_full.0;
         match self.overflow {
             Overflow::DiscardNewest => (state, Some(why)),
+            // What the sender has in its hands cannot be discarded: all that waits may not be enough.
+            Overflow::DiscardOldest if !is_room(state.in_hand.0, state.in_hand.1) => {
+                (state, Some(why))
+            }
             Overflow::DiscardOldest => {
                 while is_full(&mut state) {
                     let Some(oldest) = state.pop_oldest() else {

@@ -11,7 +11,7 @@ pub enum Reason {
     QueueFull,
     /// Nobody subscribed within the hold time.
     NoSubscriber,
-    /// The record was larger than `max_record`.
+    /// The record was larger than `max_record`, or than the whole queue (`queue_bytes`).
     TooLarge,
     /// The publisher was closed before it could be sent.
     AtExit,

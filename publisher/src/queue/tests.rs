@@ -131,6 +131,40 @@ fn a_record_that_is_too_large_costs_only_itself() {
     assert_eq!(queue.counters.discarded()[&Reason::TooLarge], 1);
 }
 
+/// A queue for three bytes.
+fn narrow(overflow: Overflow) -> Queue {
+    let config = Config {
+        queue_bytes: 3,
+        overflow,
+        ..Config::default()
+    };
+    Queue::new(&config, None)
+}
+
+#[test]
+fn a_record_that_no_queue_has_room_for_costs_only_itself_and_is_not_waited_for() {
+    let forever = Overflow::Block(Duration::MAX);
+    for overflow in [Overflow::DiscardNewest, Overflow::DiscardOldest, forever] {
+        let queue = narrow(overflow);
+        push(&queue, "a", "1");
+        push(&queue, "a", "long");
+        assert_eq!(texts(&take_all(&queue).chunks), ["1"]);
+        assert_eq!(queue.counters.discarded()[&Reason::TooLarge], 1);
+    }
+}
+
+#[test]
+fn what_waits_is_not_discarded_for_a_record_that_would_find_no_room_even_so() {
+    let queue = narrow(Overflow::DiscardOldest);
+    push(&queue, "a", "1");
+    let in_hand = take_all(&queue);
+    push(&queue, "a", "2");
+    push(&queue, "a", "345");
+    assert_eq!(texts(&in_hand.chunks), ["1"]);
+    assert_eq!(texts(&take_all(&queue).chunks), ["2"]);
+    assert_eq!(queue.counters.discarded()[&Reason::QueueFull], 1);
+}
+
 #[test]
 fn records_that_nobody_wants_yet_wait_apart_and_keep_their_order() {
     let queue = queue(100, Overflow::DiscardNewest);
