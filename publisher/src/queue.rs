@@ -23,6 +23,10 @@ const REMEMBERED_TOPICS: usize = 4096;
 /// first touch of a page of new memory costs one of them a microsecond.
 const SPARE_CHUNKS: usize = 32;
 
+/// Records after which a look into the queue comes to an end: callers wait for as long as it lasts, and
+/// there may be a hundred thousand that nobody wants.
+const LONGEST_LOOK: usize = 4096;
+
 /// What the sender wants to do with a waiting record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -90,7 +94,8 @@ struct Look {
 impl Look {
     /// Whether the chunk is for the next look. One is not split for a little room that is left.
     fn is_enough(&self, next: &Chunk) -> bool {
-        self.room == 0 || self.records > 0 && next.bytes() > self.room
+        let is_long = self.seen >= LONGEST_LOOK;
+        is_long || self.room == 0 || self.records > 0 && next.bytes() > self.room
     }
 
     fn send(&mut self, chunk: Chunk) {
@@ -462,7 +467,8 @@ impl Queue {
     // ---- The sender's side.
 
     /// Takes up to about `max_bytes` of records, each as `fate` says for its topic. Records that
-    /// were held before are looked at again only when `again` says so.
+    /// were held before are looked at again only when `again` says so. What this look does not come to is
+    /// for the next one.
     pub(crate) fn take(
         &self,
         max_bytes: usize,

@@ -131,6 +131,35 @@ fn a_record_that_is_too_large_costs_only_itself() {
     assert_eq!(queue.counters.discarded()[&Reason::TooLarge], 1);
 }
 
+#[test]
+fn callers_wait_only_for_a_part_of_what_nobody_wants() {
+    let queue = queue(100_000, Overflow::DiscardNewest);
+    let numbers: Vec<String> = (0..50_000).map(|at| format!("{at:0100}")).collect();
+    for text in &numbers {
+        push(&queue, "a", text);
+    }
+    let looks = |fate: Fate| {
+        let (mut looks, mut again, mut sent) = (0, true, Vec::new());
+        loop {
+            let taken = queue.take(usize::MAX, std::mem::take(&mut again), |_| fate);
+            assert!(taken.seen < 2 * LONGEST_LOOK);
+            sent.extend(texts(&taken.chunks).into_iter().map(str::to_owned));
+            looks += 1;
+            if !taken.has_more {
+                return (looks, sent);
+            }
+        }
+    };
+    assert!(looks(Fate::Hold).0 > 10);
+    let (times, sent) = looks(Fate::Send);
+    assert!(times > 10 && sent == numbers, "all of them come, in order");
+    for text in &numbers {
+        push(&queue, "a", text);
+    }
+    assert!(looks(Fate::Discard).0 > 10);
+    assert_eq!(queue.counters.discarded()[&Reason::NoSubscriber], 50_000);
+}
+
 /// A queue for three bytes.
 fn narrow(overflow: Overflow) -> Queue {
     let config = Config {
