@@ -1,17 +1,17 @@
 //! What a program must know of the process it lives in: whether it was forked, its host's name, the
-//! time, how to keep an application's signals out of a thread of ours, how to say that a process
-//! lives ([`lock`]), and where a test may have it die ([`crash_point`]).
+//! time, how to keep an application's signals out of a thread of ours, how to say something wherever
+//! it is, and that a process lives ([`lock`]), and where a test may have it die ([`crash_point`]).
 //!
 //! After `fork` only the calling thread goes on, so in the child the sender's thread is gone and
 //! any lock may be held for ever. A handler registered with `pthread_atfork` counts the
 //! generations; whoever finds a newer one than its own touches nothing of the old.
 #![allow(
     unsafe_code,
-    reason = "pthread_atfork, gethostname and the signal mask are C interfaces"
+    reason = "pthread_atfork, gethostname, clocks, descriptors and the signal mask are C interfaces"
 )]
 
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod crash;
@@ -23,19 +23,21 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// This process's id; 0 where nobody has asked since the last fork.
 static PID: AtomicU32 = AtomicU32::new(0);
 
-/// How many forks lie between the first process and this one. Cheap: one atomic load.
+/// Grows with every fork between the first process and this one. Cheap: one atomic load.
 pub fn generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Begins to count forks. Safe to call often.
+/// Begins to count forks. Safe to call often. Nobody waits here for a thread that does the same, which a
+/// forked child would not have: of two, both begin, and then a fork counts twice.
 pub fn watch_forks() {
-    static WATCHED: Once = Once::new();
-    WATCHED.call_once(|| {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if !WATCHED.load(Ordering::Acquire) {
         // SAFETY: the handler only touches an atomic, which is allowed between fork and exec.
         // Registration can only fail for lack of memory, and then forks go unnoticed.
         unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
-    });
+        WATCHED.store(true, Ordering::Release);
+    }
 }
 
 extern "C" fn count_fork() {
@@ -85,6 +87,22 @@ pub fn send_signal(pid: u32, signal: i32) {
     if let Ok(pid) = i32::try_from(pid) {
         // SAFETY: kill takes no pointers.
         unsafe { libc::kill(pid, signal) };
+    }
+}
+
+/// Writes a line to standard error, as far as that takes it. The standard library has a lock on it, which
+/// another thread may have held when this process was forked.
+pub fn say(line: &str) {
+    let text = format!("{line}\n");
+    let mut left = text.as_bytes();
+    while !left.is_empty() {
+        // SAFETY: the buffer is valid for its length.
+        let written = unsafe { libc::write(libc::STDERR_FILENO, left.as_ptr().cast(), left.len()) };
+        match usize::try_from(written) {
+            Ok(written) => left = left.get(written..).unwrap_or_default(),
+            Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
     }
 }
 
@@ -144,13 +162,19 @@ mod tests {
         let child = unsafe { libc::fork() };
         if child == 0 {
             // SAFETY: as above.
-            unsafe { libc::_exit(if generation() == before + 1 { 0 } else { 1 }) };
+            unsafe { libc::_exit(i32::from(generation() == before)) };
         }
         let mut status = 0;
         // SAFETY: waits for the one child made above.
         let waited = unsafe { libc::waitpid(child, &mut status, 0) };
         assert_eq!((waited, status), (child, 0));
         assert_eq!(generation(), before);
+    }
+
+    #[test]
+    fn a_line_is_said_whoever_holds_standard_error() {
+        let _held = io::stderr().lock();
+        std::thread::spawn(|| say("said")).join().unwrap();
     }
 
     #[test]

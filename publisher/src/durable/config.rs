@@ -72,7 +72,9 @@ impl DurableConfig {
     }
 }
 
-/// Where a line for people goes. It is called from the sender's thread, each kind of line once.
+/// Where a line for people goes. It is called from the sender's thread, each kind of line once; and in a
+/// forked child that can make no spool from the thread that publishes first, where locks that other
+/// threads had may be held for ever.
 #[derive(Clone)]
 pub struct Tell(Arc<dyn Fn(&str) + Send + Sync>);
 
@@ -83,9 +85,8 @@ impl Tell {
     }
 
     /// To standard error, with `logbus: ` before it.
-    #[allow(clippy::print_stderr, reason = "this is where it is said to go")]
     pub fn stderr() -> Self {
-        Self::new(|line| eprintln!("logbus: {line}"))
+        Self::new(|line| logbus_process::say(&format!("logbus: {line}")))
     }
 
     /// To nobody.
