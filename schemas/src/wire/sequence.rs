@@ -81,7 +81,8 @@ impl Numbering {
         self.is_full() && !self.topics.contains_key(topic)
     }
 
-    /// Whether nothing was ever sent or discarded on this topic.
+    /// Whether no heartbeat was ever made for this topic: readers of its records do not know who sends
+    /// them. Something may have been discarded on it, or even sent.
     pub fn is_new(&self, topic: &str) -> bool {
         self.topics
             .get(topic)
