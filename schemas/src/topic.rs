@@ -95,7 +95,11 @@ fn check(text: &str) -> Result<(), TopicError> {
     if text.len() > MAX_TOPIC {
         return Err(TopicError::TooLong);
     }
-    if text.chars().any(char::is_control) {
+    let has_control = match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.chars().any(char::is_control),
+    };
+    if has_control {
         return Err(TopicError::Control);
     }
     if text.split('.').any(str::is_empty) {

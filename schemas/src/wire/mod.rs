@@ -62,7 +62,7 @@ impl<'a> Native<'a> {
 
     fn split_body(body: &'a [u8]) -> Option<Self> {
         let searched = &body[..body.len().min(crate::topic::MAX_TOPIC + 1)];
-        let end = searched.iter().position(|byte| *byte == 0)?;
+        let end = memchr::memchr(0, searched)?;
         let rest = &body[end + 1..];
         if !rest.starts_with(&MAGIC) {
             return None;

@@ -14,6 +14,11 @@ pub(super) fn to_write(bytes: &[u8]) -> usize {
     })
 }
 
+/// How many digits come first.
+pub(super) fn of_digits(bytes: &[u8]) -> usize {
+    run(bytes, not_digit)
+}
+
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
@@ -44,6 +49,12 @@ fn run(bytes: &[u8], special: impl Fn(u64) -> u64) -> usize {
 fn equal(word: u64, byte: u8) -> u64 {
     let differing = word ^ (ONES * u64::from(byte));
     differing.wrapping_sub(ONES) & !differing
+}
+
+/// Digits become 0 to 9, and all else is 10 or more then.
+fn not_digit(word: u64) -> u64 {
+    let values = word ^ (ONES * u64::from(b'0'));
+    values.wrapping_add(ONES * 0x76) | values
 }
 
 fn below_space(word: u64) -> u64 {

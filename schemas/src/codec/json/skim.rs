@@ -44,10 +44,31 @@ pub(in crate::codec) fn value(bytes: &[u8]) -> ValueRef<'_> {
     {
         return ValueRef::Str(text);
     }
+    if bytes == b"null" {
+        return ValueRef::Null;
+    }
+    if let Some(number) = plain_number(bytes) {
+        return number;
+    }
     let mut made = Value::Null;
     // There is no fault in it.
     let _faultless = Reader::within(bytes, 0).value(&mut made);
     made.into()
+}
+
+/// A number without a sign or an exponent; an integer has so few digits that they fit, whatever they
+/// are.
+fn plain_number(bytes: &[u8]) -> Option<ValueRef<'static>> {
+    let whole = run::of_digits(bytes);
+    if whole == bytes.len() && whole <= 18 {
+        let digits = bytes.iter();
+        let value = digits.fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
+        return Some(ValueRef::Int(value));
+    }
+    let is_float = bytes.get(whole) == Some(&b'.')
+        && whole + 1 + run::of_digits(&bytes[whole + 1..]) == bytes.len();
+    let text = std::str::from_utf8(bytes).ok().filter(|_| is_float)?;
+    text.parse().map(ValueRef::Float).ok()
 }
 
 #[inline(always)]
@@ -57,7 +78,11 @@ fn byte(bytes: &[u8], at: usize, expected: u8) -> Option<usize> {
 
 #[inline(always)]
 fn space(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+    // There is one space, or none.
+    while let Some(&byte) = bytes.get(at)
+        && byte <= b' '
+        && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+    {
         at += 1;
     }
     at
@@ -102,10 +127,7 @@ fn value_at(bytes: &[u8], at: usize) -> Option<usize> {
 /// A number without a sign or an exponent.
 #[inline(always)]
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
-    let digits = |at: usize| {
-        let rest = bytes[at..].iter();
-        at + rest.take_while(|byte| byte.is_ascii_digit()).count()
-    };
+    let digits = |at: usize| at + run::of_digits(&bytes[at..]);
     let end = digits(at);
     if bytes[at] == b'0' && end > at + 1 {
         return None;
