@@ -187,13 +187,17 @@ impl Reading {
 
     /// Everything up to this number is done: says so where that is wanted, and gives credit.
     pub(super) fn release(&mut self, number: u64) -> Vec<Command> {
-        let before = (self.below, self.also.len());
+        let before = self.below;
         while let Some(held) = self.held.front()
             && held.number <= number
         {
             self.held_bytes -= held.bytes;
             match held.offset {
-                Some(offset) if self.request.share => self.also.push(offset),
+                Some(offset) if self.request.share => {
+                    // At once: nobody may hear of it just now, and the broker hands it out again.
+                    self.remember(offset);
+                    self.also.push(offset);
+                }
                 Some(offset) => self.below = self.below.max(offset + 1),
                 None => {}
             }
@@ -203,9 +207,8 @@ impl Reading {
         if !self.is_asked {
             return said;
         }
-        if self.is_named() && before != (self.below, self.also.len()) {
+        if self.is_named() && (self.below != before || !self.also.is_empty()) {
             let also = std::mem::take(&mut self.also);
-            self.remember(&also);
             let below = if self.request.share { 0 } else { self.below };
             said.push(self.done(below, also));
         }
@@ -282,16 +285,14 @@ impl Reading {
         })
     }
 
-    fn remember(&mut self, offsets: &[u64]) {
-        for offset in offsets {
-            if self.is_remembered.insert(*offset) {
-                self.remembered.push_back(*offset);
-            }
+    fn remember(&mut self, offset: u64) {
+        if self.is_remembered.insert(offset) {
+            self.remembered.push_back(offset);
         }
-        while self.remembered.len() > REMEMBERED {
-            if let Some(oldest) = self.remembered.pop_front() {
-                self.is_remembered.remove(&oldest);
-            }
+        if self.remembered.len() > REMEMBERED
+            && let Some(oldest) = self.remembered.pop_front()
+        {
+            self.is_remembered.remove(&oldest);
         }
     }
 

@@ -100,15 +100,45 @@ fn an_entry_of_a_share_that_comes_again_is_taken_once_and_said_to_be_done_again(
         "any order"
     );
     assert_eq!(entry(&mut reading, read, 9, 1), Step::Nothing, "in hand");
-    let also = |said: Vec<Command>| match &said[0] {
-        Command::Done(done) => (done.below, done.also.clone()),
-        other => panic!("{other:?}"),
-    };
     assert!(reading.is_noted(), "nothing was said yet");
-    assert_eq!(also(reading.release(1)), (0, vec![9]));
+    assert_eq!(also(&reading.release(1)), [9]);
     assert!(!reading.is_noted());
     assert_eq!(entry(&mut reading, read, 9, 1), Step::Nothing, "done");
-    assert_eq!(also(reading.release(2)), (0, vec![9, 3]));
+    assert_eq!(also(&reading.release(2)), [9, 3]);
+}
+
+/// What the first of these says is done.
+fn also(said: &[Command]) -> &[u64] {
+    match said.first() {
+        Some(Command::Done(done)) if done.below == 0 => &done.also,
+        other => panic!("{other:?} says nothing of what is done"),
+    }
+}
+
+#[test]
+fn an_entry_of_a_share_that_is_done_while_the_connection_is_broken_is_not_taken_again() {
+    let mut reading = reading(Some("audit"), true);
+    let read = asked(&reading.begin(&welcome(1))).read;
+    entry(&mut reading, read, 9, 1);
+    reading.interrupt();
+    assert_eq!(reading.release(1), [], "nobody hears it");
+    let read = asked(&reading.begin(&welcome(1))).read;
+    assert_eq!(entry(&mut reading, read, 9, 1), Step::Nothing, "done");
+    assert!(also(&reading.release(1)).contains(&9));
+}
+
+#[test]
+fn an_entry_of_a_share_whose_last_word_was_lost_is_said_to_be_done_though_nothing_else_is() {
+    let mut reading = reading(Some("audit"), true);
+    let read = asked(&reading.begin(&welcome(1))).read;
+    entry(&mut reading, read, 9, 1);
+    assert_eq!(also(&reading.release(1)), [9]);
+    reading.interrupt();
+    let read = asked(&reading.begin(&welcome(1))).read;
+    assert_eq!(entry(&mut reading, read, 9, 1), Step::Nothing, "done");
+    assert_eq!(also(&reading.release(1)), [9]);
+    assert!(!reading.is_noted(), "it is waited for at the end");
+    assert_eq!(reading.release(1), [], "once");
 }
 
 #[test]
