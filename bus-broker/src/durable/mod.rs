@@ -24,7 +24,7 @@ mod tests;
 pub use ask::ask_consumers;
 pub(crate) use live::LiveInlet;
 
-use crate::journal::{Intake, JournalConfig, JournalCounts, Writer};
+use crate::journal::{Intake, JournalConfig, JournalCounts, Watch, Writer};
 use crate::rights::Guard;
 use callers::Callers;
 use desk::{Clock, PendingQueue, Service, Stop};
@@ -71,6 +71,17 @@ impl Durable {
         guard: Option<Guard>,
         say: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Result<(Self, LiveInlet), Error> {
+        Self::start_watched(config, program, options, guard, say, None)
+    }
+
+    fn start_watched(
+        config: &DurableConfig,
+        program: &str,
+        options: Options,
+        guard: Option<Guard>,
+        say: Arc<dyn Fn(&str) + Send + Sync>,
+        watch: Option<Watch>,
+    ) -> Result<(Self, LiveInlet), Error> {
         let max_frame = options.max_frame;
         let options = Options {
             max_frame: max_frame.saturating_add(SLACK),
@@ -83,7 +94,7 @@ impl Durable {
         let waker = Waker::new()?;
         let calls = waker.clone();
         let wake = Box::new(move || calls.wake());
-        let writer = Writer::start(&config.journal, say.clone(), wake, None);
+        let writer = Writer::start(&config.journal, say.clone(), wake, watch);
         let writer = writer.map_err(|error| broken(error.into()))?;
         let fsync = config.journal.fsync.word();
         let service = Service {

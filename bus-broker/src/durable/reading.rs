@@ -40,6 +40,9 @@ struct Reading {
     level: Option<Level>,
     until: u64,
     until_time: Option<u64>,
+    /// How far PUB/SUB traffic had been offered to the writer when a read came that does not follow:
+    /// it ends behind that, and where that is shows when it is written.
+    awaits: Option<u64>,
     follow: bool,
     credit: usize,
     is_live: bool,
@@ -79,6 +82,20 @@ pub(super) struct Desk<'a> {
     pub(super) intake: &'a Intake,
     /// Where callers have keys.
     pub(super) rights: Option<&'a Rights>,
+}
+
+impl Reading {
+    /// Ends a read that does not follow behind all that was live before it came: who throws away live
+    /// messages and reads on here has them.
+    fn find_end(&mut self, desk: &Desk) {
+        if self
+            .awaits
+            .is_some_and(|offered| desk.intake.has_passed(offered))
+        {
+            self.awaits = None;
+            self.until = self.until.min(desk.journal.tail());
+        }
+    }
 }
 
 impl Readers {
@@ -191,6 +208,9 @@ impl Readers {
     /// Sends what there is for those who have credit. Says whether there is more to do at once.
     pub(super) fn serve(&mut self, desk: &mut Desk) -> Result<bool, Error> {
         let mut is_more = false;
+        for reading in self.reads.values_mut() {
+            reading.find_end(desk);
+        }
         for (seat, reading) in &mut self.reads {
             if matches!(reading.place, Place::Own { .. }) {
                 is_more |= serve_own(seat, reading, desk)?;

@@ -65,8 +65,19 @@ impl World {
     }
 
     fn client_with(&self, options: &Options) -> Client {
-        let mut client = Client {
-            caller: Caller::open(&self.endpoint(), options).unwrap(),
+        Client::at(&self.endpoint(), options)
+    }
+}
+
+struct Client {
+    caller: Caller,
+}
+
+impl Client {
+    /// One that was greeted.
+    fn at(endpoint: &Endpoint, options: &Options) -> Self {
+        let mut client = Self {
+            caller: Caller::open(endpoint, options).unwrap(),
         };
         // One whose key is not known yet dials again.
         client.until(&PeerEvent::Connected);
@@ -81,13 +92,7 @@ impl World {
         assert!(welcome.credit > 0 && welcome.journal != 0);
         client
     }
-}
 
-struct Client {
-    caller: Caller,
-}
-
-impl Client {
     /// Waits until that happens to the connection.
     fn until(&mut self, event: &PeerEvent) {
         let deadline = Instant::now() + Duration::from_secs(20);

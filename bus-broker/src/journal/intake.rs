@@ -55,6 +55,9 @@ pub(crate) struct Intake {
 pub(super) struct Gauge {
     durable: AtomicUsize,
     live: AtomicUsize,
+    /// Messages of PUB/SUB traffic that were put in so far, and those that the writer is done with.
+    offered: AtomicU64,
+    passed: AtomicU64,
     /// Records of PUB/SUB traffic that found no room.
     lost: AtomicU64,
 }
@@ -111,6 +114,16 @@ impl Intake {
         });
     }
 
+    /// How far PUB/SUB traffic was offered up to now.
+    pub(crate) fn offered(&self) -> u64 {
+        self.gauge.offered.load(Ordering::Acquire)
+    }
+
+    /// Whether readers may see all that was offered so far, as [`Self::offered`] said it.
+    pub(crate) fn has_passed(&self, offered: u64) -> bool {
+        self.gauge.passed.load(Ordering::Acquire) >= offered
+    }
+
     /// Whether a durable publisher's message may be put in now.
     pub(crate) fn has_room(&self) -> bool {
         self.gauge.durable.load(Ordering::Relaxed) < MAX_BYTES
@@ -146,6 +159,9 @@ impl Intake {
         self.gauge
             .of(&arrival)
             .fetch_add(arrival.draft.len() + OVERHEAD, Ordering::Relaxed);
+        if !arrival.is_durable {
+            self.gauge.offered.fetch_add(1, Ordering::Release);
+        }
         self.queue.send(Job::Append(arrival)).ok();
     }
 }
@@ -159,10 +175,13 @@ impl Gauge {
         }
     }
 
-    /// A message has left the queue.
+    /// A message has left the queue, and readers may see what became of it.
     pub(super) fn left(&self, arrival: &Arrival) {
         let size = arrival.draft.len() + OVERHEAD;
         self.of(arrival).fetch_sub(size, Ordering::Relaxed);
+        if !arrival.is_durable {
+            self.passed.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Records of PUB/SUB traffic that found no room so far.

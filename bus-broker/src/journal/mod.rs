@@ -45,6 +45,7 @@ pub use offline::{Damage, Offline, TopicInfo, Verified};
 pub(crate) use read::{Cause, Chunk, Gap, Item, Wanted};
 pub(crate) use rows::Consumer;
 pub use store::JournalError;
+pub(crate) use store::Watch;
 pub use subs::ConsumerInfo;
 pub(crate) use writer::Writer;
 

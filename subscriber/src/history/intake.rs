@@ -3,8 +3,10 @@
 //! The live bus is connected first, and its messages wait in the tap while the journal is read to
 //! its end; then they are handed on. What came twice, once from each side, the account of losses
 //! knows by its numbers (`schemas/src/wire/ledger.rs`). Where the tap had no room for all that
-//! came meanwhile, what waits is thrown away and the journal read on from where it was: it has that,
-//! too. So there is neither a gap nor, in order, a record twice.
+//! came meanwhile, what waits is thrown away and the journal read on from where it was: where it keeps
+//! the topic it has that, too, because a broker ends a read behind all that was live before it. So
+//! there is neither a gap nor, in order, a record twice. Of topics that the journal does not keep,
+//! what was thrown away is a loss, and the account tells it as one.
 
 use std::time::{Duration, Instant};
 
@@ -164,7 +166,8 @@ impl Intake {
             return Err(RecvTimeoutError::Timeout);
         }
         if self.taker.overflow() > 0 {
-            // What is thrown away, too, is in the journal, in front of what is asked for now.
+            // What is thrown away, too, is in the journal, in front of the end of what is asked for
+            // now. Of what is not, numbers tell.
             while self.taker.take(Duration::ZERO).is_ok() {}
             let _in_the_journal = self.taker.overflow();
             journal.voice.tell(Order::Again(Instant::now()));

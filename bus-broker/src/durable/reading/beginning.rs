@@ -157,6 +157,7 @@ impl Readers {
             level: read.level.map(Level),
             until,
             until_time,
+            awaits: (!read.follow).then(|| desk.intake.offered()),
             follow: read.follow,
             credit: read.credit as usize,
             is_live: false,
@@ -247,19 +248,12 @@ fn begin_at(
     })
 }
 
-/// Before which entry a read ends, and at which time.
+/// Before which entry a read ends at the latest, and at which time.
 fn end_at(read: &Read, journal: &Journal) -> Result<(u64, Option<u64>), JournalError> {
-    let most = if read.follow {
-        u64::MAX
-    } else {
-        journal.tail()
-    };
     Ok(match read.until {
-        None => (most, None),
-        Some(Until::Offset(offset)) => (most.min(offset), None),
-        Some(Until::Time(time)) if time <= process::now() => {
-            (most.min(journal.at_time(time)?), Some(time))
-        }
-        Some(Until::Time(time)) => (most, Some(time)),
+        None => (u64::MAX, None),
+        Some(Until::Offset(offset)) => (offset, None),
+        Some(Until::Time(time)) if time <= process::now() => (journal.at_time(time)?, Some(time)),
+        Some(Until::Time(time)) => (u64::MAX, Some(time)),
     })
 }

@@ -1,6 +1,9 @@
 //! The durable endpoint and PUB/SUB beside it.
 
+use std::sync::mpsc::channel;
+
 use super::*;
+use crate::durable::Durable;
 
 #[test]
 fn what_a_durable_publisher_sends_goes_live_when_it_is_kept() {
@@ -92,4 +95,43 @@ fn a_sync_is_awaited_where_that_is_what_an_acknowledgement_means() {
     client.read(all(From::Last(1)));
     assert_eq!(client.rest(), [99]);
     world.close();
+}
+
+/// Who throws away what waits on the live bus, and reads on in the journal, has it from there.
+#[test]
+fn a_read_ends_behind_all_that_was_live_before_it_however_slow_the_disk_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path()).durable.unwrap();
+    config.journal.topics = Some(Vec::new());
+    let (let_write, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let watch = Arc::new(move |step| {
+        if step == "ack" {
+            // When nobody holds the gate any more, it is open.
+            gate.lock().unwrap().recv().ok();
+        }
+        Ok(())
+    });
+    let (options, say) = (Options::default(), Arc::new(|_: &str| {}));
+    let (durable, _live) =
+        Durable::start_watched(&config, "test", options, None, say, Some(watch)).unwrap();
+    let intake = durable.intake();
+    for number in 0..3 {
+        let message = native("web", 7, number, 1, Flags::default());
+        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        intake.offer(&frames, None);
+    }
+    let mut client = Client::at(&durable.endpoints()[0], &Options::default());
+    client.read(all(From::Begin));
+    for _ in 0..2 {
+        client.send(Message::single(Command::Publish.encode()));
+        let answer = client.hear();
+        assert!(
+            matches!(answer, Command::Refused(_)),
+            "the read is over: {answer:?}"
+        );
+    }
+    drop(let_write);
+    assert_eq!(client.rest(), [0, 1, 2]);
+    durable.close();
 }
