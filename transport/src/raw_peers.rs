@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::{
-    Attachment, Inlet, InletKind, Message, Notices, Options, OutletKind, PollSet, Rate, open_inlet,
-    open_outlet, wait,
+    Attachment, Inlet, InletKind, Message, Notices, Options, OutletKind, PollSet, Rate,
+    SubscriptionEvent, open_inlet, open_outlet, wait,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -158,6 +158,32 @@ fn who_announces_too_large_a_frame_is_cut() {
         assert!(inlet.receive().unwrap().is_none());
         is_cut(&mut large)
     });
+}
+
+#[test]
+fn who_subscribes_to_more_than_any_topic_is_long_is_cut_and_the_others_stay() {
+    let place = [Attachment::Bind("tcp://127.0.0.1:0".parse().unwrap())];
+    let patient = Options {
+        heartbeat: None,
+        ..Options::default()
+    };
+    let mut outlet = open_outlet(OutletKind::Publish, &place, &patient).unwrap();
+    let port = outlet.endpoints()[0].port().unwrap();
+    let (mut long, mut longest) = (peer(port, "SUB"), peer(port, "SUB"));
+    let subscription = |bytes: usize| {
+        let length = (bytes as u64 + 1).to_be_bytes();
+        [&[2][..], &length, &[1], &vec![b't'; bytes]].concat()
+    };
+    // The longest topic with the zero byte behind it, and what is no topic's.
+    long.write_all(&subscription(256)).unwrap();
+    longest.write_all(&subscription(2000)).unwrap();
+    let mut asked = Vec::new();
+    until("it is kept", || {
+        asked.extend(outlet.subscription_events().unwrap());
+        !asked.is_empty() && is_cut(&mut longest)
+    });
+    assert!(asked == [SubscriptionEvent::Added(vec![b't'; 256])]);
+    assert!(!is_cut(&mut long));
 }
 
 #[test]

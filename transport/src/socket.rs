@@ -72,7 +72,8 @@ pub struct Options {
     pub send_queue: usize,
     /// Messages held before `receive` takes them.
     pub receive_queue: usize,
-    /// Bytes of the largest frame that is taken in; the peer that sends more is disconnected.
+    /// Bytes of the largest frame that is taken in; the peer that sends more is disconnected. At an
+    /// outlet, where only subscriptions come in, 1 KiB is the most.
     pub max_frame: usize,
     /// First wait before dialling again; it doubles at each failure up to `reconnect_max`.
     pub reconnect_min: Duration,
@@ -301,13 +302,21 @@ pub fn open_inlet(
     (transport_of(attachments)?.inlet)(kind, attachments, options)
 }
 
+/// Bytes of the largest frame that an outlet takes in. Nothing comes in there but handshakes and
+/// subscriptions, of which libzmq keeps a node for every byte; no topic has more than 255 bytes.
+const MAX_UPSTREAM_FRAME: usize = 1024;
+
 /// Opens a socket to send to. All its endpoints are of one transport.
 pub fn open_outlet(
     kind: OutletKind,
     attachments: &[Attachment],
     options: &Options,
 ) -> Result<Box<dyn Outlet>, Error> {
-    (transport_of(attachments)?.outlet)(kind, attachments, options)
+    let options = Options {
+        max_frame: options.max_frame.min(MAX_UPSTREAM_FRAME),
+        ..options.clone()
+    };
+    (transport_of(attachments)?.outlet)(kind, attachments, &options)
 }
 
 fn transport_of(attachments: &[Attachment]) -> Result<&'static Transport, Error> {
