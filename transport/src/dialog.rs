@@ -43,6 +43,15 @@ struct Connection {
     descriptor: RawFd,
 }
 
+/// By which connection a message came in to a switchboard that is not secured, which does not know its
+/// peers by that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    descriptor: RawFd,
+    /// Of the connection at the door.
+    number: u64,
+}
+
 impl Peer {
     /// Who it is, at a secured switchboard.
     pub fn user(&self) -> Option<User> {
@@ -231,10 +240,23 @@ impl Switchboard {
         door.has_lost(connection.user.connection, connection.descriptor)
     }
 
-    /// Ends the connection of a peer, at a secured switchboard; it may come again.
-    pub fn put_out(&mut self, peer: &Peer, why: &str) {
+    /// By which connection a message came in, so that its sender can be put out; `None` where that is
+    /// gone, and at a secured switchboard, which knows without.
+    pub fn way(&mut self, message: &mut Message) -> Option<Way> {
+        let door = self.opened.door.as_mut().filter(|_| self.gate.is_none())?;
+        let descriptor = message.first_mut()?.descriptor()?;
+        let number = door.number_now(descriptor)?;
+        Some(Way { descriptor, number })
+    }
+
+    /// Ends the connection of a peer, which came in this way; it may come again.
+    pub fn put_out(&mut self, peer: &Peer, way: Option<Way>, why: &str) {
         if let Some(connection) = peer.connection {
             self.cut(connection, why);
+        } else if let (Some(Way { descriptor, number }), Some(door)) = (way, &mut self.opened.door)
+            && door.number_now(descriptor) == Some(number)
+        {
+            door.put_out(descriptor);
         }
     }
 

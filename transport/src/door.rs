@@ -107,6 +107,13 @@ impl Door {
         self.traffic.connections.get(&descriptor).map(|c| c.number)
     }
 
+    /// The same, when all is heard that is known by now.
+    pub(crate) fn number_now(&mut self, descriptor: RawFd) -> Option<u64> {
+        let next_serial = self.zap.as_ref().map_or(0, Zap::next_serial);
+        self.traffic.hear(next_serial);
+        self.number(descriptor)
+    }
+
     /// Whether the connection that had this number and descriptor has ended, as far as anybody can
     /// know by now. Once it said yes, libzmq's own record of the connection may be gone.
     pub(crate) fn is_lost(&mut self, serial: u64, descriptor: RawFd) -> Result<bool, Error> {

@@ -48,7 +48,7 @@ mod secured;
 mod raw_peers;
 
 pub use curve::{Gate, KEY_TEXT, KeyError, KeyPair, PublicKey, Security};
-pub use dialog::{Caller, Peer, Switchboard, Told};
+pub use dialog::{Caller, Peer, Switchboard, Told, Way};
 pub use endpoint::{Endpoint, EndpointError};
 pub use keyfile::KeyFileError;
 pub use message::{Frame, Message};

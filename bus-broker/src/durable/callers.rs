@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use logbus_schemas::wire::durable::{At, Command, Hello};
-use logbus_transport::{Error, Frame, Message, Peer, Switchboard, Told};
+use logbus_transport::{Error, Frame, Message, Peer, Switchboard, Told, Way};
 
 /// A caller that takes nothing for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,6 +20,7 @@ const NO_READ: u32 = u32::MAX;
 /// A caller.
 pub(super) struct Caller {
     pub(super) hello: Hello,
+    way: Option<Way>,
     /// Its messages that have no answer yet.
     pub(super) unanswered: usize,
     /// Sender ids that it may not use. A message behind one that was refused would be kept if the id
@@ -49,9 +50,18 @@ impl Callers {
         }
     }
 
-    pub(super) fn greet(&mut self, peer: &Peer, hello: Hello) {
+    /// Enters a caller. One that says hello again over the same connection is who it was: what waits for
+    /// it and what it may not do any more stay.
+    pub(super) fn greet(&mut self, peer: &Peer, hello: Hello, way: Option<Way>) {
+        if let Some(caller) = self.all.get_mut(peer)
+            && caller.way == way
+        {
+            caller.hello = hello;
+            return;
+        }
         let caller = Caller {
             hello,
+            way,
             unanswered: 0,
             barred: BTreeSet::new(),
             last_ack: None,
@@ -69,9 +79,16 @@ impl Callers {
         self.all.remove(peer)
     }
 
+    /// Forgets a caller that is given up, and ends its connection.
+    pub(super) fn cut(&mut self, peer: &Peer, why: &str) -> Option<Caller> {
+        let caller = self.all.remove(peer)?;
+        self.board.put_out(peer, caller.way, why);
+        Some(caller)
+    }
+
     /// Ends the connection of a caller whose rights are others than when it asked. It may come again.
     pub(super) fn put_out(&mut self, peer: &Peer) {
-        self.board.put_out(peer, "its rights have changed");
+        self.board.put_out(peer, None, "its rights have changed");
         self.lost.push((peer.clone(), None));
     }
 
@@ -217,7 +234,7 @@ mod tests {
             assert!(Instant::now() < deadline, "nobody calls");
             drop(wait(&mut PollSet::new(), Some(Duration::from_millis(1))));
         };
-        callers.greet(&peer, Hello::default());
+        callers.greet(&peer, Hello::default(), None);
         callers.probe().unwrap();
         assert_eq!(callers.take_lost(), [], "it is there");
         drop(dialler);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use logbus_schemas::wire::durable::{Ack, Command, Hello, Refused, Welcome};
 use logbus_schemas::wire::{Header, Native};
-use logbus_transport::{Error, Message, Peer, PollSet, Waker, wait};
+use logbus_transport::{Error, Message, Peer, PollSet, Waker, Way, wait};
 
 use super::ask::{self, Question};
 use super::callers::Callers;
@@ -185,7 +185,7 @@ impl Service {
         Ok(true)
     }
 
-    fn hear(&mut self, peer: &Peer, message: Message) -> Result<(), Error> {
+    fn hear(&mut self, peer: &Peer, mut message: Message) -> Result<(), Error> {
         let command = message.frames().first().map(|frame| Command::decode(frame));
         let command = match command {
             Some(Ok(command)) => command,
@@ -203,7 +203,10 @@ impl Service {
                 .and_then(|frame| ask::question(frame));
             return match question {
                 Some(question) => self.tell_consumers(peer, &question),
-                None => self.greet(peer, hello),
+                None => {
+                    let way = self.callers.board.way(&mut message);
+                    self.greet(peer, hello, way)
+                }
             };
         }
         if self.callers.get(peer).is_none() {
@@ -229,9 +232,9 @@ impl Service {
         Ok(())
     }
 
-    fn greet(&mut self, peer: &Peer, hello: Hello) -> Result<(), Error> {
+    fn greet(&mut self, peer: &Peer, hello: Hello, way: Option<Way>) -> Result<(), Error> {
         self.readers.leave(peer);
-        self.callers.greet(peer, hello);
+        self.callers.greet(peer, hello, way);
         let welcome = Command::Welcome(self.welcome.clone());
         self.callers.say(peer, &welcome)
     }
@@ -439,11 +442,12 @@ impl Service {
         }
     }
 
-    /// Gives a caller up, and says so.
+    /// Gives a caller up, with its connection, and says so.
     fn cut(&mut self, peer: &Peer, why: &str) {
         self.readers.leave(peer);
-        if let Some(caller) = self.callers.forget(peer) {
-            (self.say)(&format!("{} is given up: it {why}", caller.name()));
+        let why = format!("it {why}");
+        if let Some(caller) = self.callers.cut(peer, &why) {
+            (self.say)(&format!("{} is given up: {why}", caller.name()));
         }
     }
 

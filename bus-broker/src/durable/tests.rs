@@ -1,6 +1,7 @@
 //! Durable publishers and readers at a real endpoint, over loopback.
 
 use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use logbus_schemas::wire::{Flags, HEADER_LEN, Header, SenderId};
 use logbus_schemas::{TopicFilter, codec};
 use logbus_transport::{Caller, Endpoint, Frame, Message, Options, PeerEvent, PollSet, Sent, wait};
 
-use super::DurableConfig;
+use super::{Durable, DurableConfig, LiveInlet};
 use crate::journal::{Fsync, JournalConfig};
 use crate::{Broker, Config, Summary, tap};
 
@@ -47,6 +48,23 @@ fn start_as(mut config: Config) -> World {
 
 fn start(dir: &Path) -> World {
     start_as(config(dir))
+}
+
+/// A durable endpoint whose writer stands still, so that nothing is answered, until what comes back last
+/// is dropped.
+fn stalled(config: &DurableConfig) -> (Durable, LiveInlet, Sender<()>) {
+    let (let_write, gate) = channel();
+    let gate = Mutex::new(gate);
+    let watch = Arc::new(move |step| {
+        if step == "ack" {
+            gate.lock().unwrap().recv().ok();
+        }
+        Ok(())
+    });
+    let (options, say) = (Options::default(), Arc::new(|_: &str| {}));
+    let (durable, live) =
+        Durable::start_watched(config, "test", options, None, say, Some(watch)).unwrap();
+    (durable, live, let_write)
 }
 
 impl World {
@@ -445,4 +463,24 @@ fn the_brokers_limits_count_at_the_durable_endpoint() {
     }
     let summary = world.broker.close(Duration::from_secs(5));
     assert!(summary.notices["connections beyond the limit"] > 0);
+}
+
+#[test]
+fn who_sends_more_than_it_has_credit_for_loses_its_connection_however_often_it_says_hello() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path()).durable.unwrap();
+    let (durable, _live, let_write) = stalled(&config);
+    for says_hello_again in [false, true] {
+        let mut client = Client::at(&durable.endpoints()[0], &Options::default());
+        for number in 0..2002 {
+            if number == 1001 && says_hello_again {
+                client.say(Command::Hello(Hello::default()));
+                assert!(matches!(client.hear(), Command::Welcome(_)));
+            }
+            client.publish("web", 7, number, 1);
+        }
+        client.until(&PeerEvent::Disconnected);
+    }
+    drop(let_write);
+    durable.close();
 }

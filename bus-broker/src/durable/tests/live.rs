@@ -1,9 +1,6 @@
 //! The durable endpoint and PUB/SUB beside it.
 
-use std::sync::mpsc::channel;
-
 use super::*;
-use crate::durable::Durable;
 
 #[test]
 fn what_a_durable_publisher_sends_goes_live_when_it_is_kept() {
@@ -103,18 +100,7 @@ fn a_read_ends_behind_all_that_was_live_before_it_however_slow_the_disk_is() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(dir.path()).durable.unwrap();
     config.journal.topics = Some(Vec::new());
-    let (let_write, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
-    let watch = Arc::new(move |step| {
-        if step == "ack" {
-            // When nobody holds the gate any more, it is open.
-            gate.lock().unwrap().recv().ok();
-        }
-        Ok(())
-    });
-    let (options, say) = (Options::default(), Arc::new(|_: &str| {}));
-    let (durable, _live) =
-        Durable::start_watched(&config, "test", options, None, say, Some(watch)).unwrap();
+    let (durable, _live, let_write) = stalled(&config);
     let intake = durable.intake();
     for number in 0..3 {
         let message = native("web", 7, number, 1, Flags::default());
