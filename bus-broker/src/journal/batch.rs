@@ -2,6 +2,7 @@
 //! the first of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 use super::book::Arrival;
 use super::intake::Job;
@@ -30,8 +31,9 @@ impl Batch {
                 self.bytes += arrival.draft.len();
                 self.arrivals.push(arrival);
             }
-            Job::Note(name, consumer) => {
-                self.notes.insert(name, consumer);
+            Job::Note(name, slot) => {
+                let latest = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+                self.notes.extend(latest.map(|consumer| (name, consumer)));
             }
             Job::Forget(name) => {
                 self.notes.remove(&name);

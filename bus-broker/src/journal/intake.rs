@@ -5,8 +5,9 @@
 //! does not, and what finds no room is counted. What became of a message comes back as an
 //! [`Outcome`], in the order in which messages were put in.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use logbus_schemas::TopicFilter;
@@ -25,12 +26,15 @@ const OVERHEAD: usize = 256;
 #[derive(Debug)]
 pub(super) enum Job {
     Append(Arrival),
-    Note(String, Consumer),
+    Note(String, Slot),
     /// A durable subscription is to be forgotten.
     Forget(String),
     /// Nothing comes after it that anybody awaits.
     End,
 }
+
+/// A durable subscription as it is to be noted; nothing where it was noted or forgotten meanwhile.
+pub(super) type Slot = Arc<Mutex<Option<Consumer>>>;
 
 /// What became of something that was put in.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +53,8 @@ pub(crate) struct Intake {
     queue: Sender<Job>,
     gauge: Arc<Gauge>,
     topics: Option<Arc<[TopicFilter]>>,
+    /// By name, what was put in last to be noted: a disk that refuses makes none of them wait twice.
+    notes: Arc<Mutex<BTreeMap<String, Slot>>>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +75,7 @@ pub(super) fn intake(topics: Option<&[TopicFilter]>) -> (Intake, Receiver<Job>, 
         queue: sender,
         gauge: gauge.clone(),
         topics: topics.map(Into::into),
+        notes: Arc::default(),
     };
     (intake, receiver, gauge)
 }
@@ -141,12 +148,25 @@ impl Intake {
 
     /// Has it noted where a durable subscription is.
     pub(crate) fn note(&self, name: &str, consumer: Consumer) {
-        // The writer is gone only when all is over.
-        self.queue.send(Job::Note(name.to_owned(), consumer)).ok();
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = notes.entry(name.to_owned()).or_default();
+        let before = slot
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(consumer);
+        if before.is_none() {
+            // The writer is gone only when all is over.
+            let job = Job::Note(name.to_owned(), slot.clone());
+            self.queue.send(job).ok();
+        }
     }
 
     /// Has a durable subscription forgotten.
     pub(crate) fn forget(&self, name: &str) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = notes.remove(name) {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
         self.queue.send(Job::Forget(name.to_owned())).ok();
     }
 
@@ -187,5 +207,41 @@ impl Gauge {
     /// Records of PUB/SUB traffic that found no room so far.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Batch;
+    use super::*;
+
+    fn at(below: u64) -> Consumer {
+        Consumer {
+            below,
+            ..Consumer::default()
+        }
+    }
+
+    #[test]
+    fn of_a_durable_subscription_only_the_latest_waits_to_be_noted() {
+        let (intake, queue, _) = intake(None);
+        let batch = || {
+            let mut batch = Batch::default();
+            queue.try_iter().for_each(|job| batch.add(job));
+            batch
+        };
+        for below in 0..1000 {
+            intake.note("audit", at(below));
+        }
+        intake.note("web", at(7));
+        assert_eq!(queue.len(), 2, "while the disk refuses");
+        let noted = batch().notes;
+        assert_eq!((noted["audit"].below, noted["web"].below), (999, 7));
+        intake.note("audit", at(1000));
+        intake.forget("audit");
+        intake.note("audit", at(1));
+        let later = batch();
+        assert!(later.forgotten.contains("audit"));
+        assert_eq!(later.notes["audit"].below, 1, "it began anew");
     }
 }
