@@ -30,6 +30,8 @@ const CREDIT: u32 = 1000;
 const LATER_EVERY: Duration = Duration::from_millis(200);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 const PROBE_PUBLISHERS_EVERY: Duration = Duration::from_secs(60);
+/// Bytes of what a caller calls itself.
+const MAX_HELLO: usize = 1024;
 /// Sender ids that one caller is refused; with one more it is given up.
 const MAX_BARRED: usize = 1000;
 /// While somebody takes nothing, it is tried so often whether it does.
@@ -233,6 +235,10 @@ impl Service {
     }
 
     fn greet(&mut self, peer: &Peer, hello: Hello, way: Option<Way>) -> Result<(), Error> {
+        if hello.program.len() + hello.host.len() > MAX_HELLO {
+            let why = "the names in a hello have 1 KiB together at most";
+            return self.refuse(peer, "form", why, Refused::default());
+        }
         self.readers.leave(peer);
         self.callers.greet(peer, hello, way);
         let welcome = Command::Welcome(self.welcome.clone());

@@ -20,12 +20,11 @@ use crate::journal::{Intake, Journal};
 use crate::rights::Rights;
 
 mod beginning;
+mod bounds;
 mod serving;
 
+use bounds::Names;
 use serving::{announce, serve_group, serve_own};
-
-/// What a read that waits may say meanwhile; the last of it says most.
-const MAX_DONE: usize = 100;
 
 /// A reader: a peer, and the peer's number for its read.
 type Seat = (Peer, u32);
@@ -60,8 +59,8 @@ enum Place {
 struct Later {
     peer: Peer,
     read: Read,
-    /// What it says it has done, meanwhile.
-    done: Vec<Done>,
+    /// Below which entry it says it has done all, meanwhile. Of what is shared it was handed nothing yet.
+    below: u64,
     until: Instant,
 }
 
@@ -72,6 +71,7 @@ pub(super) struct Readers {
     groups: BTreeMap<String, Group<Seat>>,
     /// Names that were forgotten and not read since: that may not be written yet.
     forgotten: BTreeSet<String>,
+    names: Names,
     later: Vec<Later>,
 }
 
@@ -166,8 +166,7 @@ impl Readers {
             }
             desk.intake.note(name, group.note(process::now()));
         } else if let Some(later) = self.later(peer, done.read) {
-            later.done.truncate(MAX_DONE);
-            later.done.push(done.clone());
+            later.below = later.below.max(done.below);
         }
     }
 
@@ -179,6 +178,9 @@ impl Readers {
             .is_some_and(|group| !group.seats.is_empty());
         if !is_read {
             self.groups.remove(name);
+            if let Some(names) = &mut self.names {
+                names.remove(name);
+            }
             self.forgotten.insert(name.to_owned());
         }
         !is_read

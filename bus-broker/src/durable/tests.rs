@@ -16,6 +16,7 @@ use super::{Durable, DurableConfig, LiveInlet};
 use crate::journal::{Fsync, JournalConfig};
 use crate::{Broker, Config, Summary, tap};
 
+mod bounds;
 mod live;
 mod rights;
 mod sharing;

@@ -6,6 +6,7 @@
 //! into a bounded queue (`intake.rs`). Everybody else reads through a [`Journal`]; the first to do so
 //! looks for damage (`check.rs`).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -210,6 +211,11 @@ impl Journal {
     /// What people want to know of the durable subscriptions.
     pub(crate) fn consumer_infos(&self) -> Result<Vec<ConsumerInfo>, JournalError> {
         self.with(|store| store.consumer_infos(LINES_COUNTED))
+    }
+
+    /// All durable subscriptions, by name.
+    pub(crate) fn consumers(&self) -> Result<BTreeMap<String, Consumer>, JournalError> {
+        self.with(Store::consumers)
     }
 
     /// A durable subscription.

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use logbus_process as process;
-use logbus_schemas::wire::durable::{At, Command, From, Read, Refused, Until};
+use logbus_schemas::wire::durable::{At, Command, Done, From, Read, Refused, Until};
 use logbus_schemas::{Level, TopicFilter};
 use logbus_transport::{Error, Peer};
 
@@ -41,12 +41,15 @@ impl Readers {
             let why = "a name has 1 to 100 bytes, and no control characters";
             return refuse(desk, peer, &read, "form", why);
         }
+        if let Some(why) = self.is_too_much(peer, &read) {
+            return refuse(desk, peer, &read, "full", &why);
+        }
         let until = Instant::now() + DISK_PATIENCE;
         self.begin(
             Later {
                 peer: peer.clone(),
                 read,
-                done: Vec::new(),
+                below: 0,
                 until,
             },
             desk,
@@ -60,9 +63,9 @@ impl Readers {
             Ok(topics) => topics,
             Err(why) => return refuse(desk, peer, read, "right", &why),
         };
-        match self.is_anothers(peer, read, desk) {
+        match self.objection(peer, read, desk) {
             Ok(None) => {}
-            Ok(Some(why)) => return refuse(desk, peer, read, "right", &why),
+            Ok(Some((code, why))) => return refuse(desk, peer, read, code, &why),
             Err(_) => {
                 self.later.push(later);
                 return Ok(());
@@ -83,8 +86,13 @@ impl Readers {
         }
         match self.try_begin(peer, read, (asked, topics), desk) {
             Ok(()) => {
-                for done in &later.done {
-                    self.done(peer, done, desk);
+                if later.below > 0 {
+                    let done = Done {
+                        read: read.read,
+                        below: later.below,
+                        also: Vec::new(),
+                    };
+                    self.done(peer, &done, desk);
                 }
                 Ok(())
             }
@@ -95,15 +103,32 @@ impl Readers {
         }
     }
 
+    /// Why a read may not have its name, with the code of that.
+    fn objection(
+        &mut self,
+        peer: &Peer,
+        read: &Read,
+        desk: &Desk,
+    ) -> Result<Option<(&'static str, String)>, JournalError> {
+        let Some(name) = &read.name else {
+            return Ok(None);
+        };
+        if let Some(why) = self.is_anothers(peer, name, desk)? {
+            return Ok(Some(("right", why)));
+        }
+        let too_many = self.is_one_too_many(peer, name, desk)?;
+        Ok(too_many.map(|why| ("full", why)))
+    }
+
     /// Whether the name of a read is another client's, in a line. One that nobody owns, because it
     /// was there before clients had keys, is whose it is first.
     fn is_anothers(
         &self,
         peer: &Peer,
-        read: &Read,
+        name: &str,
         desk: &Desk,
     ) -> Result<Option<String>, JournalError> {
-        let (Some(name), Some(client)) = (&read.name, desk.client(peer)) else {
+        let Some(client) = desk.client(peer) else {
             return Ok(None);
         };
         let owner = match self.groups.get(name) {
@@ -190,7 +215,9 @@ impl Readers {
                 group.owner = Some(client.name);
             }
             group.seats.push(seat.clone());
+            let owner = group.owner.clone();
             desk.intake.note(name, group.note(process::now()));
+            self.enter_name(name, owner);
         }
         Ok(())
     }
