@@ -10,6 +10,9 @@ use crate::journal::Consumer;
 /// Offsets that are noted as handed out before they are.
 const AHEAD: u64 = 1024;
 
+/// Entries that are handed out, or done while ones before them are not: each of them is remembered.
+const MOST_OPEN: usize = 65_536;
+
 /// A durable subscription that somebody reads, or did. `Seat` is who a reader is.
 #[derive(Debug)]
 pub(super) struct Group<Seat> {
@@ -146,6 +149,11 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
         self.redo.first().copied()
     }
 
+    /// Whether no more may be handed out before something of what is with somebody is done.
+    pub(super) fn is_full(&self) -> bool {
+        !self.out.is_empty() && self.out.len() + self.done.len() >= MOST_OPEN
+    }
+
     /// Whether an entry was done before this broker knew the subscription.
     pub(super) fn is_done(&self, offset: u64) -> bool {
         offset < self.below || self.done.contains(&offset)
@@ -260,6 +268,35 @@ mod tests {
         };
         assert_eq!(noted.all_lost(), 14);
         assert_eq!(Group::<usize>::resume(&noted).note(0).lost, 14);
+    }
+
+    #[test]
+    fn one_reader_that_never_ends_makes_the_others_wait_before_memory_does() {
+        let mut group = Group::<usize>::begin(0, 0);
+        group.cursor = MOST_OPEN as u64 * 2;
+        group.hand(0, &1);
+        for offset in 1..MOST_OPEN as u64 {
+            assert!(!group.is_full(), "{offset}");
+            group.hand(offset, &2);
+            group.finish(&2, 0, &[offset]);
+        }
+        assert!(group.is_full());
+        group.leave(&1);
+        assert!(!group.is_full(), "what it had is another's now");
+        assert_eq!(group.first_again(), Some(0));
+        group.hand(0, &2);
+        group.finish(&2, 0, &[0]);
+        assert!(!group.is_full() && group.note(0).also.is_empty());
+    }
+
+    #[test]
+    fn who_acknowledges_nothing_gets_no_more_than_the_broker_can_remember() {
+        let mut group = Group::<usize>::begin(0, 0);
+        for offset in 0..MOST_OPEN as u64 {
+            assert!(!group.is_full(), "{offset}");
+            group.hand(offset, &1);
+        }
+        assert!(group.is_full());
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {

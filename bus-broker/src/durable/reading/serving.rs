@@ -206,7 +206,7 @@ fn next_items(
     }
     let (at, since) = (group.cursor, group.since);
     let until = reading.until.min(desk.journal.tail());
-    if at >= until {
+    if at >= until || group.is_full() {
         return None;
     }
     let wanted = Wanted {
