@@ -14,8 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// And one for which so many messages wait.
 const MAX_WAITING: usize = 10_000;
 
-/// The number of no read.
-const NO_READ: u32 = u32::MAX;
+/// Says nothing, of a read that nobody has.
+const NOTHING: Command = Command::Noted(At {
+    read: u32::MAX,
+    offset: 0,
+});
 
 /// A caller.
 pub(super) struct Caller {
@@ -110,19 +113,18 @@ impl Callers {
     /// and nothing else tells. A publisher hears once more what it was told last, and all others of a
     /// read that nobody has, which they pass over.
     pub(super) fn probe(&mut self) -> Result<(), Error> {
-        let nothing = Command::Noted(At {
-            read: NO_READ,
-            offset: 0,
-        });
         let idle = self.all.iter().filter(|(_, caller)| caller.unanswered == 0);
-        let said = idle.map(|(peer, caller)| {
-            let said = caller.last_ack.as_ref().unwrap_or(&nothing);
-            (peer.clone(), said.clone())
-        });
+        let said =
+            idle.map(|(peer, caller)| (peer.clone(), caller.last_ack.clone().unwrap_or(NOTHING)));
         for (peer, said) in said.collect::<Vec<_>>() {
             self.say(&peer, &said)?;
         }
         Ok(())
+    }
+
+    /// Says nothing to a caller: one that is gone is noticed by that.
+    pub(super) fn try_whether_there(&mut self, peer: &Peer) -> Result<(), Error> {
+        self.say(peer, &NOTHING)
     }
 
     /// Says something with the frames of a native message behind it.

@@ -341,8 +341,9 @@ impl Service {
         while let Ok(outcome) = self.outcomes.try_recv() {
             is_any = true;
             let placed = match outcome {
-                Outcome::Noted(name, below) => {
-                    self.readers.noted(&name, below, &mut self.callers)?;
+                Outcome::Noted(name, below, handed) => {
+                    let readers = &mut self.readers;
+                    readers.noted(&name, (below, handed), &mut self.callers)?;
                     continue;
                 }
                 Outcome::Placed(placed) => Ok(placed),

@@ -186,10 +186,18 @@ impl Readers {
         !is_read
     }
 
-    /// Tells the seats of a subscription that it was noted.
-    pub(super) fn noted(&self, name: &str, below: u64, callers: &mut Callers) -> Result<(), Error> {
-        let group = self.groups.get(name);
-        for (peer, read) in group.iter().flat_map(|group| &group.seats) {
+    /// A subscription was noted as far as `below`, and with what may be handed out: tells its seats.
+    pub(super) fn noted(
+        &mut self,
+        name: &str,
+        (below, handed): (u64, u64),
+        callers: &mut Callers,
+    ) -> Result<(), Error> {
+        let Some(group) = self.groups.get_mut(name) else {
+            return Ok(());
+        };
+        group.grant(handed);
+        for (peer, read) in &group.seats {
             let at = At {
                 read: *read,
                 offset: below,
@@ -199,10 +207,11 @@ impl Readers {
         Ok(())
     }
 
-    /// Says to every seat what it knows: a peer that is gone is noticed by that.
+    /// Tries whether those who have seats are there.
     pub(super) fn probe(&self, callers: &mut Callers) -> Result<(), Error> {
-        for (name, group) in &self.groups {
-            self.noted(name, group.below(), callers)?;
+        let seats = self.groups.values().flat_map(|group| &group.seats);
+        for (peer, _) in seats {
+            callers.try_whether_there(peer)?;
         }
         Ok(())
     }

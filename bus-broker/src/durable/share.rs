@@ -26,6 +26,8 @@ pub(super) struct Group<Seat> {
     handed: u64,
     /// And below this as well, once this one is noted.
     reserved: u64,
+    /// That much of it is noted: what is below may be handed out.
+    granted: u64,
     /// It is not told of what was deleted before this time.
     pub(super) since: u64,
     out: BTreeMap<u64, Seat>,
@@ -57,6 +59,7 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
             cursor: noted.below,
             handed: noted.handed,
             reserved: noted.handed,
+            granted: noted.handed,
             since: noted.since,
             out: BTreeMap::new(),
             redo: BTreeSet::new(),
@@ -176,13 +179,24 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
         self.reserved = self.cursor;
     }
 
-    /// Whether it must be noted that entries are handed out, before they are.
+    /// Whether it must be noted that entries are handed out, before they are. That is asked for early,
+    /// so that nobody waits for it.
     pub(super) fn must_reserve(&mut self, until: u64) -> bool {
-        if until <= self.reserved {
+        if until + AHEAD / 2 <= self.reserved {
             return false;
         }
         self.reserved = until + AHEAD;
         true
+    }
+
+    /// What is below was noted to be handed out.
+    pub(super) fn grant(&mut self, handed: u64) {
+        self.granted = self.granted.max(handed);
+    }
+
+    /// Whether everything below may be handed out.
+    pub(super) fn is_granted(&self, until: u64) -> bool {
+        until <= self.granted
     }
 
     /// A seat has done what it had below `below`, and these.

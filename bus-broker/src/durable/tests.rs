@@ -1,8 +1,7 @@
 //! Durable publishers and readers at a real endpoint, over loopback.
 
 use std::path::Path;
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use logbus_schemas::wire::durable::{
@@ -51,21 +50,36 @@ fn start(dir: &Path) -> World {
     start_as(config(dir))
 }
 
-/// A durable endpoint whose writer stands still, so that nothing is answered, until what comes back last
-/// is dropped.
-fn stalled(config: &DurableConfig) -> (Durable, LiveInlet, Sender<()>) {
-    let (let_write, gate) = channel();
-    let gate = Mutex::new(gate);
+/// What the writer passes before it says that something is written.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn shut(&self, is_shut: bool) {
+        *self.0.0.lock().unwrap() = is_shut;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let is_shut = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(is_shut, |is_shut| *is_shut).unwrap());
+    }
+}
+
+/// A durable endpoint whose writer stands still, so that nothing is answered, while the gate is shut.
+fn gated(config: &DurableConfig) -> (Durable, LiveInlet, Gate) {
+    let gate = Gate::default();
+    let its_gate = gate.clone();
     let watch = Arc::new(move |step| {
         if step == "ack" {
-            gate.lock().unwrap().recv().ok();
+            its_gate.pass();
         }
         Ok(())
     });
     let (options, say) = (Options::default(), Arc::new(|_: &str| {}));
     let (durable, live) =
         Durable::start_watched(config, "test", options, None, say, Some(watch)).unwrap();
-    (durable, live, let_write)
+    (durable, live, gate)
 }
 
 impl World {
@@ -184,6 +198,15 @@ impl Client {
 
     fn read(&mut self, read: Read) {
         self.say(Command::Read(read));
+    }
+
+    /// Waits until everything is heard that was said before, and more was done since.
+    fn settle(&mut self) {
+        for _ in 0..2 {
+            self.send(Message::single(Command::Publish.encode()));
+            let answer = self.hear();
+            assert!(matches!(answer, Command::Refused(_)), "{answer:?}");
+        }
     }
 
     /// The next entry, and its first number; what is noted meanwhile is passed over.
@@ -470,7 +493,8 @@ fn the_brokers_limits_count_at_the_durable_endpoint() {
 fn who_sends_more_than_it_has_credit_for_loses_its_connection_however_often_it_says_hello() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path()).durable.unwrap();
-    let (durable, _live, let_write) = stalled(&config);
+    let (durable, _live, gate) = gated(&config);
+    gate.shut(true);
     for says_hello_again in [false, true] {
         let mut client = Client::at(&durable.endpoints()[0], &Options::default());
         for number in 0..2002 {
@@ -482,6 +506,6 @@ fn who_sends_more_than_it_has_credit_for_loses_its_connection_however_often_it_s
         }
         client.until(&PeerEvent::Disconnected);
     }
-    drop(let_write);
+    gate.shut(false);
     durable.close();
 }

@@ -43,8 +43,8 @@ pub(crate) enum Outcome {
     Placed(Placed),
     /// A durable publisher's message that is not kept.
     Refused(Refusal),
-    /// A durable subscription was noted, as far as this.
-    Noted(String, u64),
+    /// A durable subscription was noted, as far as this; below the other it may have been handed out.
+    Noted(String, u64, u64),
 }
 
 /// The end into which things are put.

@@ -263,7 +263,7 @@ impl Work {
         }
         for (name, consumer) in std::mem::take(&mut batch.notes) {
             self.outcomes
-                .send(Outcome::Noted(name, consumer.below))
+                .send(Outcome::Noted(name, consumer.below, consumer.handed))
                 .ok();
         }
         (self.wake)();

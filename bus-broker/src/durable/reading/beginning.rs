@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use logbus_process as process;
-use logbus_schemas::wire::durable::{At, Command, Done, From, Read, Refused, Until};
+use logbus_schemas::wire::durable::{Command, Done, From, Read, Refused, Until};
 use logbus_schemas::{Level, TopicFilter};
 use logbus_transport::{Error, Peer};
 
@@ -76,11 +76,7 @@ impl Readers {
         {
             let until = later.until.min(Instant::now() + NAME_PATIENCE);
             // If the one who has the name is gone, this is how that is noticed.
-            let at = At {
-                read: holder.1,
-                offset: self.groups[name].below(),
-            };
-            desk.callers.say(&holder.0, &Command::Noted(at))?;
+            desk.callers.try_whether_there(&holder.0)?;
             self.later.push(Later { until, ..later });
             return Ok(());
         }

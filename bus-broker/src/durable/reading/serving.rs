@@ -107,8 +107,14 @@ pub(super) fn serve_group(
     let Some((items, next)) = next_items(group, reads.get(&some), all.min(TURN), desk) else {
         return Ok(false);
     };
-    let has_lost = count_lost(group, &items) || missed.is_some();
-    if group.must_reserve(next) || has_lost {
+    if group.must_reserve(next) || missed.is_some() {
+        desk.intake.note(name, group.note(process::now()));
+    }
+    if !group.is_granted(next) {
+        // That it was noted is told.
+        return Ok(false);
+    }
+    if count_lost(group, &items) {
         desk.intake.note(name, group.note(process::now()));
     }
     let mut told = some;

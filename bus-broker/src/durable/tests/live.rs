@@ -100,7 +100,8 @@ fn a_read_ends_behind_all_that_was_live_before_it_however_slow_the_disk_is() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(dir.path()).durable.unwrap();
     config.journal.topics = Some(Vec::new());
-    let (durable, _live, let_write) = stalled(&config);
+    let (durable, _live, gate) = gated(&config);
+    gate.shut(true);
     let intake = durable.intake();
     for number in 0..3 {
         let message = native("web", 7, number, 1, Flags::default());
@@ -109,15 +110,8 @@ fn a_read_ends_behind_all_that_was_live_before_it_however_slow_the_disk_is() {
     }
     let mut client = Client::at(&durable.endpoints()[0], &Options::default());
     client.read(all(From::Begin));
-    for _ in 0..2 {
-        client.send(Message::single(Command::Publish.encode()));
-        let answer = client.hear();
-        assert!(
-            matches!(answer, Command::Refused(_)),
-            "the read is over: {answer:?}"
-        );
-    }
-    drop(let_write);
+    client.settle();
+    gate.shut(false);
     assert_eq!(client.rest(), [0, 1, 2]);
     durable.close();
 }

@@ -294,3 +294,57 @@ fn gone(from: u64, to: u64, records: u64) -> Gone {
         reason: "retention".into(),
     }
 }
+
+#[test]
+fn that_something_is_noted_is_said_when_it_is_written_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 4).close();
+    let (durable, _live, gate) = gated(&config(dir.path()).durable.unwrap());
+    let mut reader = Client::at(&durable.endpoints()[0], &Options::default());
+    reader.read(named("audit", false, 10));
+    for _ in 0..4 {
+        reader.entry();
+    }
+    gate.shut(true);
+    reader.say(Command::Done(Done {
+        read: 1,
+        below: 4,
+        also: Vec::new(),
+    }));
+    let is_noted = |at: &At| at.read == 1 && at.offset == 4;
+    let mut until = |is_it: &dyn Fn(&Command) -> bool, may_be_noted: bool| loop {
+        match reader.hear() {
+            command if is_it(&command) => break,
+            Command::Noted(at) => assert!(may_be_noted || !is_noted(&at)),
+            Command::Live(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    // Whether the one who has the name is there is tried when another one asks for it.
+    let mut other = Client::at(&durable.endpoints()[0], &Options::default());
+    other.read(named("audit", false, 10));
+    until(
+        &|it| matches!(it, Command::Noted(at) if at.read != 1),
+        false,
+    );
+    gate.shut(false);
+    until(&|it| matches!(it, Command::Noted(at) if is_noted(at)), true);
+    durable.close();
+}
+
+#[test]
+fn nothing_is_handed_out_before_it_is_noted_that_it_may_be() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 4).close();
+    let (durable, _live, gate) = gated(&config(dir.path()).durable.unwrap());
+    gate.shut(true);
+    let mut reader = Client::at(&durable.endpoints()[0], &Options::default());
+    reader.read(named("audit", false, 10));
+    reader.settle();
+    gate.shut(false);
+    for number in 0..4 {
+        let (entry, sequence) = reader.entry();
+        assert_eq!((sequence, entry.again), (number, false));
+    }
+    durable.close();
+}
