@@ -249,6 +249,8 @@ impl Service {
     /// them where it may read everything.
     fn tell_consumers(&mut self, peer: &Peer, question: &Question) -> Result<(), Error> {
         let mut consumers = self.journal.consumer_infos().unwrap_or_default();
+        // That one was forgotten may not be written yet.
+        consumers.retain(|one| !self.readers.is_forgotten(&one.name));
         let (_, desk) = self.desk();
         if let Some(asker) = desk.client(peer) {
             if let Err(why) = asker.reads {

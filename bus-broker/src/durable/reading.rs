@@ -186,6 +186,11 @@ impl Readers {
         !is_read
     }
 
+    /// Whether a name was forgotten and not read since.
+    pub(super) fn is_forgotten(&self, name: &str) -> bool {
+        self.forgotten.contains(name)
+    }
+
     /// A subscription was noted as far as `below`, and with what may be handed out: tells its seats.
     pub(super) fn noted(
         &mut self,

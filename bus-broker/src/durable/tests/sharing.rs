@@ -348,3 +348,27 @@ fn nothing_is_handed_out_before_it_is_noted_that_it_may_be() {
     }
     durable.close();
 }
+
+#[test]
+fn a_subscription_that_was_forgotten_is_not_shown_any_more_however_slow_the_disk_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (durable, _live, gate) = gated(&config(dir.path()).durable.unwrap());
+    let mut reader = Client::at(&durable.endpoints()[0], &Options::default());
+    reader.read(named("audit", false, 10));
+    while !matches!(reader.hear(), Command::Noted(At { read: 1, .. })) {}
+    reader.say(Command::Stop(Stop { read: 1 }));
+    reader.settle();
+    gate.shut(true);
+    let ask = |forget| {
+        let patience = Duration::from_secs(20);
+        let answer = ask_consumers(&durable.endpoints()[0], None, forget, patience);
+        let (consumers, was_forgotten) = answer.unwrap().unwrap();
+        (consumers.len(), was_forgotten)
+    };
+    assert_eq!(ask(None), (1, false));
+    assert!(ask(Some("audit")).1);
+    assert_eq!(ask(None), (0, false));
+    assert_eq!(ask(Some("audit")), (0, false), "it is gone");
+    gate.shut(false);
+    durable.close();
+}
