@@ -15,30 +15,69 @@ use crate::value::{Map, ValueRef};
 #[derive(Clone)]
 pub(crate) struct Outline {
     reading: &'static Reading,
-    bytes: Box<[u8]>,
+    held: Held,
     places: Places,
     whole: OnceLock<Map>,
+}
+
+/// The bytes of a dict that was read through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Skimmed<'a> {
+    /// They are text.
+    Text(&'a str),
+    /// Parts of them may be.
+    Bytes(&'a [u8]),
+}
+
+#[derive(Clone)]
+enum Held {
+    Text(Box<str>),
+    Bytes(Box<[u8]>),
 }
 
 /// Where each attribute's value stands.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Places([Place; ATTRIBUTES.len()]);
 
-/// The first byte of a value and the one behind its last; both are 0 where there is none.
+/// The first byte of a value and the one behind its last.
 #[derive(Clone, Copy, Default)]
 struct Place {
     begin: u32,
     end: u32,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Kind {
+    /// There is none.
+    #[default]
+    Absent,
+    /// A text that stands there as it is.
+    Text,
+    /// What the codec makes of the bytes.
+    Value,
 }
 
 impl Places {
     /// Notes an attribute's value. Of one that comes twice the last one counts.
     #[inline]
-    pub(crate) fn note(&mut self, attribute: usize, begin: usize, end: usize) {
+    pub(crate) fn note_value(&mut self, attribute: usize, begin: usize, end: usize) {
+        self.note(attribute, begin, end, Kind::Value);
+    }
+
+    /// The same of a text that stands there as it is, in bytes that are text.
+    #[inline]
+    pub(crate) fn note_text(&mut self, attribute: usize, begin: usize, end: usize) {
+        self.note(attribute, begin, end, Kind::Text);
+    }
+
+    #[inline]
+    fn note(&mut self, attribute: usize, begin: usize, end: usize, kind: Kind) {
         if let Some(place) = self.0.get_mut(attribute) {
             *place = Place {
                 begin: begin as u32,
                 end: end as u32,
+                kind,
             };
         }
     }
@@ -46,11 +85,18 @@ impl Places {
 
 impl Outline {
     /// Of bytes that `reading` has read through; `None` where places in them have no room.
-    pub(crate) fn new(reading: &'static Reading, bytes: &[u8], places: Places) -> Option<Self> {
-        u32::try_from(bytes.len()).ok()?;
+    pub(crate) fn new(
+        reading: &'static Reading,
+        skimmed: Skimmed<'_>,
+        places: Places,
+    ) -> Option<Self> {
+        u32::try_from(skimmed.len()).ok()?;
         Some(Self {
             reading,
-            bytes: bytes.into(),
+            held: match skimmed {
+                Skimmed::Text(text) => Held::Text(text.into()),
+                Skimmed::Bytes(bytes) => Held::Bytes(bytes.into()),
+            },
             places,
             whole: OnceLock::new(),
         })
@@ -58,21 +104,20 @@ impl Outline {
 
     /// Whether there is an attribute.
     pub(crate) fn has(&self, attribute: usize) -> bool {
-        self.places
-            .0
-            .get(attribute)
-            .is_some_and(|place| place.end != 0)
+        let place = self.places.0.get(attribute);
+        place.is_some_and(|place| place.kind != Kind::Absent)
     }
 
     /// The value of an attribute, by its place in [`ATTRIBUTES`].
     #[inline]
     pub(crate) fn attribute(&self, attribute: usize) -> Option<ValueRef<'_>> {
-        let Place { begin, end } = *self.places.0.get(attribute)?;
-        if end == 0 {
-            return None;
+        let Place { begin, end, kind } = *self.places.0.get(attribute)?;
+        let range = begin as usize..end as usize;
+        match (kind, &self.held) {
+            (Kind::Absent, _) => None,
+            (Kind::Text, Held::Text(text)) => text.get(range).map(ValueRef::Str),
+            (_, held) => Some((self.reading.value)(held.bytes().get(range)?)),
         }
-        let bytes = self.bytes.get(begin as usize..end as usize)?;
-        Some((self.reading.value)(bytes))
     }
 
     /// The whole dict.
@@ -85,7 +130,7 @@ impl Outline {
     }
 
     fn read_all(&self) -> Map {
-        let read = (self.reading.decode)(&self.bytes);
+        let read = (self.reading.decode)(self.held.bytes());
         // What was skimmed without a fault has none: the codecs' tests hold the two together.
         debug_assert!(read.is_ok());
         read.map_or_else(|_| Map::default(), |(map, _)| map)
@@ -93,6 +138,24 @@ impl Outline {
 
     /// The bytes of memory that it takes beside what it is in.
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Self>() + self.bytes.len()
+        size_of::<Self>() + self.held.bytes().len()
+    }
+}
+
+impl Skimmed<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Skimmed::Text(text) => text.len(),
+            Skimmed::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Held {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Held::Text(text) => text.as_bytes(),
+            Held::Bytes(bytes) => bytes,
+        }
     }
 }

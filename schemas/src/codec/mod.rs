@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::outline::{Outline, Places};
+use crate::outline::{Outline, Places, Skimmed};
 use crate::record::Record;
 use crate::value::{Map, ValueRef};
 
@@ -37,7 +37,7 @@ pub(crate) struct Reading {
     pub(crate) decode: fn(&[u8]) -> Result<(Map, usize), CodecError>,
     /// Reads it through and notes where its attributes stand; `None` where `decode` has something to
     /// say against it.
-    pub(crate) skim: fn(&[u8], &mut Places) -> Option<usize>,
+    pub(crate) skim: for<'a> fn(&'a [u8], &mut Places) -> Option<Skimmed<'a>>,
     /// What the bytes of one value are.
     pub(crate) value: fn(&[u8]) -> ValueRef<'_>,
 }
@@ -133,10 +133,10 @@ impl Codec {
     /// Reads the record at the start of the bytes, and says how many of them it took.
     fn read(&self, bytes: &[u8]) -> Result<(Record, usize), CodecError> {
         let mut places = Places::default();
-        if let Some(used) = (self.reading.skim)(bytes, &mut places)
-            && let Some(outline) = Outline::new(self.reading, &bytes[..used], places)
+        if let Some(skimmed) = (self.reading.skim)(bytes, &mut places)
+            && let Some(outline) = Outline::new(self.reading, skimmed, places)
         {
-            return Ok((Record::from(outline), used));
+            return Ok((Record::from(outline), skimmed.len()));
         }
         let (fields, used) = (self.reading.decode)(bytes)?;
         Ok((Record::from(fields), used))

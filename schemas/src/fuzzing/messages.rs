@@ -25,14 +25,14 @@ fn check_outline(codec: Codec, bytes: &[u8]) {
     let mut places = Places::default();
     let skimmed = (codec.reading.skim)(bytes, &mut places);
     let read = (codec.reading.decode)(bytes).ok();
-    let Some(used) = skimmed else {
+    let Some(skimmed) = skimmed else {
         return;
     };
     let Some((fields, length)) = read else {
         panic!("skimmed and not read");
     };
-    assert_eq!(used, length);
-    let outline = Outline::new(codec.reading, &bytes[..used], places);
+    assert_eq!(skimmed.len(), length);
+    let outline = Outline::new(codec.reading, skimmed, places);
     let record = outline.map(Record::from).unwrap_or_default();
     for attribute in ATTRIBUTES {
         let looked = record

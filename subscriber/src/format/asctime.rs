@@ -4,8 +4,6 @@
 //! default one, `%Y-%m-%d %H:%M:%S`, with `,` and the milliseconds behind. The text of the last
 //! second is kept, because records come many to a second.
 
-use std::fmt::Write;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use logbus_schemas::python::percent::Template;
@@ -93,8 +91,10 @@ impl Asctime {
         match &self.msec {
             Msec::None => out.push_str(text),
             Msec::Usual => {
-                // Writing to a string never fails.
-                let _infallible = write!(out, "{text},{:03}", millis() as u16);
+                let millis = millis() as u16;
+                let digit = |unit: u16| char::from(b'0' + (millis / unit % 10) as u8);
+                out.push_str(text);
+                out.extend([',', digit(100), digit(10), digit(1)]);
             }
             Msec::Of(template) => {
                 let parts = [Value::from(text.as_str()), Value::from(millis())];

@@ -8,21 +8,32 @@
 use super::read::Reader;
 use super::run;
 use crate::codec::keys::Keys;
-use crate::outline::Places;
+use crate::outline::{Places, Skimmed};
 use crate::record::{ATTRIBUTES, attribute_of};
 use crate::value::{Value, ValueRef};
 
-/// Reads the record at the beginning of the bytes through, and the white space around it; says how
-/// many bytes that took. `None` where `read.rs` has to decide.
-pub(in crate::codec) fn skim_record(bytes: &[u8], places: &mut Places) -> Option<usize> {
+/// Reads the record at the beginning of the bytes through, and the white space around it; gives the
+/// bytes that it took. `None` where `read.rs` has to decide.
+pub(in crate::codec) fn skim_record<'a>(
+    bytes: &'a [u8],
+    places: &mut Places,
+) -> Option<Skimmed<'a>> {
     let mut keys = Keys::new();
     let mut at = byte(bytes, space(bytes, 0), b'{')?;
     loop {
         let (attribute, behind_key) = key(bytes, byte(bytes, space(bytes, at), b'"')?, &mut keys)?;
         let begin = space(bytes, byte(bytes, space(bytes, behind_key), b':')?);
-        let end = value_at(bytes, begin)?;
-        if let Some(attribute) = attribute {
-            places.note(attribute, begin, end);
+        let end;
+        if let Some(behind_text) = plain_text(bytes, begin) {
+            end = behind_text;
+            if let Some(attribute) = attribute {
+                places.note_text(attribute, begin + 1, end - 1);
+            }
+        } else {
+            end = other_value(bytes, begin)?;
+            if let Some(attribute) = attribute {
+                places.note_value(attribute, begin, end);
+            }
         }
         at = space(bytes, end);
         match bytes.get(at)? {
@@ -32,18 +43,11 @@ pub(in crate::codec) fn skim_record(bytes: &[u8], places: &mut Places) -> Option
         }
     }
     let used = space(bytes, at + 1);
-    let read = &bytes[..used];
-    (read.is_ascii() || std::str::from_utf8(read).is_ok()).then_some(used)
+    std::str::from_utf8(&bytes[..used]).ok().map(Skimmed::Text)
 }
 
-/// The value that these bytes are; they have been read through.
+/// The value that these bytes are, which have been read through; no plain text.
 pub(in crate::codec) fn value(bytes: &[u8]) -> ValueRef<'_> {
-    if let [b'"', text @ .., b'"'] = bytes
-        && run::to_read(text) == text.len()
-        && let Ok(text) = std::str::from_utf8(text)
-    {
-        return ValueRef::Str(text);
-    }
     if bytes == b"null" {
         return ValueRef::Null;
     }
@@ -105,23 +109,26 @@ fn key(bytes: &[u8], at: usize, keys: &mut Keys) -> Option<(Option<usize>, usize
     Some((attribute_of(&key), reader.position()))
 }
 
+/// A text without an escape.
 #[inline(always)]
-fn value_at(bytes: &[u8], at: usize) -> Option<usize> {
+fn plain_text(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = &bytes[byte(bytes, at, b'"')?..];
+    let length = run::to_read(rest);
+    (rest.get(length) == Some(&b'"')).then_some(at + length + 2)
+}
+
+/// A value of any other kind.
+#[inline(always)]
+fn other_value(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes.get(at)? {
-        b'"' => {
-            let rest = &bytes[at + 1..];
-            let length = run::to_read(rest);
-            if rest.get(length) == Some(&b'"') {
-                return Some(at + length + 2);
-            }
+        b'n' if bytes[at..].starts_with(b"null") => Some(at + 4),
+        b'0'..=b'9' => number(bytes, at),
+        _ => {
+            let mut reader = Reader::within(bytes, at);
+            reader.value(&mut Value::Null).ok()?;
+            Some(reader.position())
         }
-        b'n' if bytes[at..].starts_with(b"null") => return Some(at + 4),
-        b'0'..=b'9' => return number(bytes, at),
-        _ => {}
     }
-    let mut reader = Reader::within(bytes, at);
-    reader.value(&mut Value::Null).ok()?;
-    Some(reader.position())
 }
 
 /// A number without a sign or an exponent.

@@ -5,19 +5,22 @@
 
 use super::{Head, Reader};
 use crate::codec::CodecError;
-use crate::outline::Places;
+use crate::outline::{Places, Skimmed};
 use crate::record::attribute_of;
 use crate::value::{Value, ValueRef};
 
-/// Reads the map at the beginning of the bytes through; says how many bytes that took. `None` where
-/// it has a fault.
-pub(in crate::codec) fn skim_record(bytes: &[u8], places: &mut Places) -> Option<usize> {
+/// Reads the map at the beginning of the bytes through; gives the bytes that it took. `None` where it
+/// has a fault.
+pub(in crate::codec) fn skim_record<'a>(
+    bytes: &'a [u8],
+    places: &mut Places,
+) -> Option<Skimmed<'a>> {
     let mut reader = Reader::new(bytes);
     let Ok(Head::Map(length)) = reader.head() else {
         return None;
     };
     reader.members(length, Some(places)).ok()?;
-    Some(reader.at)
+    Some(Skimmed::Bytes(&bytes[..reader.at]))
 }
 
 /// The value that these bytes are; they have been read through.
@@ -51,7 +54,7 @@ impl Reader<'_> {
             let begin = self.at;
             self.skip()?;
             if let (Some(places), Some(attribute)) = (&mut places, attribute) {
-                places.note(attribute, begin, self.at);
+                places.note_value(attribute, begin, self.at);
             }
         }
         self.depth -= 1;
