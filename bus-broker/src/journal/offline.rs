@@ -67,7 +67,7 @@ pub struct Verified {
 impl Offline {
     /// Opens the journal in this folder, which must be there.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        if !dir.join(super::store::FOLDER).is_dir() {
+        if !rescue::is_there(dir) {
             let text = format!("{}: there is no journal", dir.display());
             return Err(std::io::Error::new(std::io::ErrorKind::NotFound, text).into());
         }

@@ -3,12 +3,15 @@
 //! The database below reads its write-ahead files up to the first damaged place and cuts off what
 //! is behind it, and does not open at all where certain files are damaged. Entries tell for
 //! themselves what they are, so after a crash the write-ahead files are searched before it opens,
-//! and what it did not find is put back. Where it does not open, its files are set aside, and every
-//! entry and durable subscription that is whole in them moves to a new database.
+//! and what it did not find is put back. Where it does not open, a new database is made beside it of
+//! every entry and durable subscription that is whole in its files, and only when all of them are in
+//! there does the new one take the place of the old one, which is set aside. Whoever is interrupted
+//! at that begins again, or goes on where nothing but names was left to change.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::book::Book;
@@ -19,6 +22,13 @@ use super::store::{FOLDER, JournalError, Store, Watch};
 
 /// A file that is there while the journal is open, with the id of this start of the system.
 const OPEN: &str = "open";
+/// The folder of a journal that is to take the damaged one's place. It is whole when the damaged one
+/// has left its place.
+const NEW: &str = "new";
+/// A file in there, with what will have to be said.
+const NOTE: &str = "note";
+/// How the folders of damaged ones are named, before a number that grows.
+const ASIDE: &str = "damaged-";
 /// Offsets that are left out after a power cut that may have taken entries.
 const SKIPPED: u64 = 1 << 20;
 
@@ -69,6 +79,16 @@ struct Found {
     files: Vec<Searched>,
 }
 
+impl Found {
+    /// Of the rows of one name the last one counts.
+    fn learn(&mut self, name: String, consumer: Consumer) {
+        let known = self.consumers.get(&name);
+        if known.is_none_or(|known| known.below <= consumer.below) {
+            self.consumers.insert(name, consumer);
+        }
+    }
+}
+
 /// A file that was searched.
 struct Searched {
     path: PathBuf,
@@ -83,6 +103,13 @@ impl Searched {
             None => Ok(fs::read(&self.path)?.into()),
         }
     }
+}
+
+/// Whether there is a journal in this folder.
+pub(super) fn is_there(dir: &Path) -> bool {
+    [dir.join(FOLDER), dir.join(NEW).join(FOLDER)]
+        .iter()
+        .any(|folder| folder.is_dir())
 }
 
 /// Opens the journal in this folder. What the system refuses is told with the folder's name.
@@ -108,13 +135,14 @@ fn open_unnamed(
     let mut rescue = Rescue::default();
     let boot = boot_id();
     let left_open = fs::read_to_string(dir.join(OPEN)).ok();
+    take_place(dir, &mut rescue)?;
     let is_locked = matches!(is_free(dir), Ok(false));
     let found = match &left_open {
         Some(_) if !is_locked => search(&dir.join(FOLDER), &["jnl"])?,
         _ => Found::default(),
     };
     let mut book = match open_book(dir, watch.clone()) {
-        Err(JournalError::Damaged(_)) => start_anew(dir, watch, &mut rescue)?,
+        Err(JournalError::Damaged(_)) => start_anew(dir, watch, &found, &mut rescue)?,
         other => other?,
     };
     let restored = put_back(&mut book, &found)?;
@@ -149,24 +177,60 @@ fn is_free(dir: &Path) -> std::io::Result<bool> {
     Ok(lock.try_lock().is_ok())
 }
 
-fn start_anew(dir: &Path, watch: Option<Watch>, rescue: &mut Rescue) -> Result<Book, JournalError> {
-    let seconds = logbus_process::now() / 1_000_000_000;
-    let aside = dir.join(format!("damaged-{seconds}"));
-    fs::rename(dir.join(FOLDER), &aside)?;
-    let found = search(&aside, &[])?;
-    rescue.set_aside = Some(aside);
-    let mut book = open_book(dir, watch)?;
-    rescue.restored += put_back(&mut book, &found)?;
+/// Makes a new database of what is whole in the damaged one, and opens it in that one's place.
+fn start_anew(
+    dir: &Path,
+    watch: Option<Watch>,
+    earlier: &Found,
+    rescue: &mut Rescue,
+) -> Result<Book, JournalError> {
+    let new = dir.join(NEW);
+    clear(&new)?;
+    let built = build(dir, &new, watch.clone(), earlier);
+    if built.is_err() {
+        // Where the disk is full, half of it helps nobody.
+        clear(&new)?;
+    }
+    built?;
+    set_aside(dir, watch.as_ref())?;
+    take_place(dir, rescue)?;
+    open_book(dir, watch)
+}
+
+/// Removes a folder that may be there.
+fn clear(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes the new database, and beside it what will have to be said. All of it is on disk then.
+fn build(
+    dir: &Path,
+    new: &Path,
+    watch: Option<Watch>,
+    earlier: &Found,
+) -> Result<(), JournalError> {
+    let mut found = search(&dir.join(FOLDER), &[])?;
+    let mut book = open_book(new, watch)?;
+    let mut restored = put_back(&mut book, &found)?;
+    // Opening the damaged one cut off what its write-ahead files had had before.
+    restored += put_back(&mut book, earlier)?;
+    for (name, consumer) in &earlier.consumers {
+        found.learn(name.clone(), consumer.clone());
+    }
     let mut batch = book.store.batch();
     for (name, consumer) in &found.consumers {
         batch.insert(&book.store.consumers, name.as_str(), consumer.to_row(name));
     }
     // What was before the first of them went to retention, or is lost with the rest.
-    let floor = found.entries.keys().next().copied().unwrap_or(0);
+    let all = found.entries.keys().chain(earlier.entries.keys());
+    let floor = all.min().copied().unwrap_or(0);
     batch.insert(&book.store.meta, "floor", key(floor));
     book.store.commit(batch, "restore")?;
     book.floor = floor;
-    rescue.lost += book.mark_lost(floor, logbus_process::now())?;
+    let lost = book.mark_lost(floor, logbus_process::now())?;
     let done = found
         .consumers
         .values()
@@ -175,7 +239,56 @@ fn start_anew(dir: &Path, watch: Option<Watch>, rescue: &mut Rescue) -> Result<B
     if done > book.next {
         book.skip(done - book.next)?;
     }
-    Ok(book)
+    book.store.sync()?;
+    fs::write(new.join(NOTE), format!("{restored} {lost}"))?;
+    sync(&new.join(NOTE))?;
+    Ok(sync(new)?)
+}
+
+/// Moves the damaged database out of the way. From then on the new one is the journal.
+fn set_aside(dir: &Path, watch: Option<&Watch>) -> Result<(), JournalError> {
+    let seconds = logbus_process::now() / 1_000_000_000;
+    let names = (seconds..).map(|number| dir.join(format!("{ASIDE}{number}")));
+    let mut free = names.filter(|path| !path.exists());
+    if let Some(aside) = free.next() {
+        fs::rename(dir.join(FOLDER), aside)?;
+    }
+    sync(dir)?;
+    logbus_process::crash_point("journal", "aside");
+    watch.map_or(Ok(()), |watch| Ok(watch("aside")?))
+}
+
+/// Moves the new database to the place that the damaged one has left, where there is one.
+fn take_place(dir: &Path, rescue: &mut Rescue) -> Result<(), JournalError> {
+    let new = dir.join(NEW);
+    if dir.join(FOLDER).exists() || !new.join(FOLDER).exists() {
+        return Ok(());
+    }
+    let note = fs::read_to_string(new.join(NOTE)).unwrap_or_default();
+    let mut counts = note.split(' ').map(|count| count.parse().unwrap_or(0));
+    rescue.restored += counts.next().unwrap_or(0);
+    rescue.lost += counts.next().unwrap_or(0);
+    rescue.set_aside = last_aside(dir)?;
+    fs::rename(new.join(FOLDER), dir.join(FOLDER))?;
+    sync(dir)?;
+    Ok(clear(&new)?)
+}
+
+/// What was set aside last.
+fn last_aside(dir: &Path) -> io::Result<Option<PathBuf>> {
+    let mut last = None;
+    for item in fs::read_dir(dir)? {
+        let path = item?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let number = name.strip_prefix(ASIDE).and_then(|n| n.parse::<u64>().ok());
+        last = last.max(number.map(|number| (number, path)));
+    }
+    Ok(last.map(|(_, path)| path))
+}
+
+/// Has a file, or which names are in a folder, on disk.
+fn sync(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
 }
 
 fn put_back(book: &mut Book, found: &Found) -> Result<u64, JournalError> {
@@ -218,13 +331,21 @@ fn search_file(path: &Path, is_kept: bool, found: &mut Found) {
     let Ok(mut bytes) = fs::read(path) else {
         return;
     };
-    let used = bytes.iter().rposition(|byte| *byte != 0);
-    bytes.truncate(used.map_or(0, |last| last + 1));
+    bytes.truncate(used(&bytes));
     search_bytes(&bytes, found);
     found.files.push(Searched {
         path: path.to_owned(),
         bytes: is_kept.then_some(bytes),
     });
+}
+
+/// How many bytes come before the zeros at the end: a write-ahead file is given its room in advance.
+pub(super) fn used(bytes: &[u8]) -> usize {
+    const STEP: usize = 4096;
+    let zeros = bytes.rchunks(STEP).take_while(|step| **step == [0; STEP]);
+    let end = bytes.len() - zeros.count() * STEP;
+    let last = bytes[..end].iter().rposition(|byte| *byte != 0);
+    last.map_or(0, |last| last + 1)
 }
 
 /// Searches what was read of the file that comes next.
@@ -251,13 +372,9 @@ fn found_entry(bytes: &[u8], place: (usize, usize), found: &mut Found) -> Option
     Some(entry.bytes().len())
 }
 
-/// Of the rows of one name the last one counts.
 fn found_consumer(bytes: &[u8], found: &mut Found) -> Option<usize> {
     let (name, consumer) = Consumer::read_row(bytes)?;
-    let known = found.consumers.get(&name);
-    if known.is_none_or(|known| known.below <= consumer.below) {
-        found.consumers.insert(name, consumer);
-    }
+    found.learn(name, consumer);
     Some(1)
 }
 

@@ -299,11 +299,7 @@ fn copy(from: &Path, to: &Path) {
             copy(&path, &target);
         } else {
             let bytes = std::fs::read(&path).unwrap();
-            let used = bytes
-                .iter()
-                .rposition(|byte| *byte != 0)
-                .map_or(0, |at| at + 1);
-            std::fs::write(&target, &bytes[..used]).unwrap();
+            std::fs::write(&target, &bytes[..rescue::used(&bytes)]).unwrap();
             let file = std::fs::File::options().write(true).open(&target).unwrap();
             file.set_len(bytes.len() as u64).unwrap();
         }

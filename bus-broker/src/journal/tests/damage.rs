@@ -48,6 +48,16 @@ fn damage(file: &Path, text: &str) {
     std::fs::write(file, bytes).unwrap();
 }
 
+/// Makes nonsense of files without which the database does not open.
+fn spoil(dir: &Path) {
+    for item in std::fs::read_dir(dir.join("store/keyspaces/1")).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_file() {
+            std::fs::write(path, b"nonsense").unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_damaged_place_in_the_newest_file_costs_that_entry_alone() {
     let mut world = filled(20);
@@ -103,19 +113,47 @@ fn files_that_do_not_open_are_set_aside_and_what_is_whole_is_saved() {
     let mut world = filled(30);
     note(world.book(), 7);
     world.book().store.compact().unwrap();
-    reopen_damaged(&mut world, |dir| {
-        let version = dir.join("store/keyspaces/1");
-        for item in std::fs::read_dir(version).unwrap() {
-            let path = item.unwrap().path();
-            if path.is_file() {
-                std::fs::write(path, b"nonsense").unwrap();
-            }
-        }
-    });
+    reopen_damaged(&mut world, spoil);
     let expected: Vec<u64> = (0..30).map(|n| n * 2).collect();
     assert_eq!(sequences(&mut world), expected);
     let consumer = world.book().store.consumer("reader").unwrap().unwrap();
     assert_eq!(consumer.below, 7);
+}
+
+#[test]
+fn a_rescue_that_is_interrupted_at_any_step_loses_nothing() {
+    let mut world = filled(2);
+    note(world.book(), 1);
+    world.book().store.compact().unwrap();
+    world.book = None;
+    let spoiled = world.dir.clone();
+    spoil(&spoiled);
+    for step in 0.. {
+        let names = ["whole", "interrupted"].map(|name| format!("{name}-{step}"));
+        let [whole, interrupted] = names.map(|name| world.root.path().join(name));
+        copy(&spoiled, &whole);
+        world.dir = whole;
+        *world.plan.lock().unwrap() = Some((step, interrupted.clone()));
+        world.open();
+        world.book = None;
+        if world.plan.lock().unwrap().take().is_some() {
+            assert!(step > 8, "a rescue has steps");
+            break;
+        }
+        world.dir = interrupted;
+        world.open();
+        assert_eq!(sequences(&mut world), [0, 2], "after step {step}");
+        let consumer = world.book().store.consumer("reader").unwrap().unwrap();
+        assert_eq!(consumer.below, 1, "after step {step}");
+        let names = std::fs::read_dir(&world.dir).unwrap();
+        let names = names.map(|item| item.unwrap().file_name().into_string().unwrap());
+        let aside = names.filter(|name| name.starts_with("damaged-"));
+        assert_eq!(aside.count(), 1, "after step {step}");
+        world.book = None;
+        for dir in [&spoiled.with_file_name(format!("whole-{step}")), &world.dir] {
+            std::fs::remove_dir_all(dir).unwrap();
+        }
+    }
 }
 
 #[test]
