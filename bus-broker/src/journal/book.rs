@@ -283,6 +283,17 @@ impl Book {
         Ok(())
     }
 
+    /// Goes on at this offset or later. What came before it and is not here is marked as lost; returns
+    /// how many those are.
+    pub(super) fn go_on_from(&mut self, offset: u64, now: u64) -> Result<u64, JournalError> {
+        let end = self.next;
+        if end >= offset {
+            return Ok(0);
+        }
+        self.skip(offset - end)?;
+        self.mark_lost(end, now)
+    }
+
     /// Forgets senders that were not heard since then.
     pub(crate) fn forget_senders(&mut self, since: u64) -> Result<(), JournalError> {
         let mut batch = self.store.batch();

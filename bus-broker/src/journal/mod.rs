@@ -4,7 +4,7 @@
 //! appends, `retain.rs` deletes, `read.rs` reads, `rescue.rs` opens whatever it finds. One thread
 //! writes (`writer.rs`) and keeps house (`housekeeping.rs`), and whoever has something for it puts it
 //! into a bounded queue (`intake.rs`). Everybody else reads through a [`Journal`]; the first to do so
-//! looks for damage (`check.rs`).
+//! looks for damage (`check.rs`), and what cannot be worked with is made anew (`doubt.rs`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,7 @@ mod batch;
 mod counts;
 mod housekeeping;
 mod check;
+mod doubt;
 mod writer;
 mod scan;
 mod offline;

@@ -118,19 +118,33 @@ pub(crate) fn open(
     fsync: Fsync,
     watch: Option<Watch>,
 ) -> Result<(Book, Rescue), JournalError> {
-    open_unnamed(dir, fsync, watch).map_err(|error| match error {
+    open_unnamed(dir, fsync, watch, false).map_err(|error| named(dir, error))
+}
+
+/// The same where the database opens and is damaged nevertheless: what is whole moves to a new one.
+pub(super) fn open_anew(
+    dir: &Path,
+    fsync: Fsync,
+    watch: Option<Watch>,
+) -> Result<(Book, Rescue), JournalError> {
+    open_unnamed(dir, fsync, watch, true).map_err(|error| named(dir, error))
+}
+
+fn named(dir: &Path, error: JournalError) -> JournalError {
+    match error {
         JournalError::Disk(error) => {
             let text = format!("the journal in {}: {error}", dir.display());
-            JournalError::Disk(std::io::Error::new(error.kind(), text))
+            JournalError::Disk(io::Error::new(error.kind(), text))
         }
         other => other,
-    })
+    }
 }
 
 fn open_unnamed(
     dir: &Path,
     fsync: Fsync,
     watch: Option<Watch>,
+    is_damaged: bool,
 ) -> Result<(Book, Rescue), JournalError> {
     let mut rescue = Rescue::default();
     let boot = boot_id();
@@ -141,15 +155,15 @@ fn open_unnamed(
         Some(_) if !is_locked => search(&dir.join(FOLDER), &["jnl"])?,
         _ => Found::default(),
     };
-    let mut book = match open_book(dir, watch.clone()) {
+    let opened = match is_damaged {
+        true if is_locked => Err(JournalError::Locked(dir.to_owned())),
+        true => Err(JournalError::Damaged("known already".to_owned())),
+        false => open_with(dir, watch.clone(), &found, &mut rescue),
+    };
+    let mut book = match opened {
         Err(JournalError::Damaged(_)) => start_anew(dir, watch, &found, &mut rescue)?,
         other => other?,
     };
-    let restored = put_back(&mut book, &found)?;
-    if let Some(first) = found.entries.keys().next().filter(|_| restored > 0) {
-        rescue.lost += book.mark_lost(*first, logbus_process::now())?;
-    }
-    rescue.restored += restored;
     if left_open.is_some_and(|before| before != boot) && fsync != Fsync::Always {
         rescue.is_after_power_cut = true;
         book.skip(SKIPPED)?;
@@ -157,6 +171,22 @@ fn open_unnamed(
     book.store.sync()?;
     fs::write(dir.join(OPEN), boot)?;
     Ok((book, rescue))
+}
+
+/// Opens the database, and puts back what it did not find in its write-ahead files.
+fn open_with(
+    dir: &Path,
+    watch: Option<Watch>,
+    found: &Found,
+    rescue: &mut Rescue,
+) -> Result<Book, JournalError> {
+    let mut book = open_book(dir, watch)?;
+    let restored = put_back(&mut book, found)?;
+    if let Some(first) = found.entries.keys().next().filter(|_| restored > 0) {
+        rescue.lost += book.mark_lost(*first, logbus_process::now())?;
+    }
+    rescue.restored += restored;
+    Ok(book)
 }
 
 /// Notes that a journal was closed with all that it had.

@@ -235,6 +235,16 @@ impl Store {
         Ok(())
     }
 
+    /// Reads everything, up to what cannot be read.
+    pub(crate) fn read_through(&self) -> Result<(), JournalError> {
+        for keyspace in self.keyspaces() {
+            for row in keyspace.iter() {
+                row.into_inner()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Frees what was deleted, at once.
     pub(crate) fn compact(&self) -> Result<(), JournalError> {
         for keyspace in self.keyspaces() {

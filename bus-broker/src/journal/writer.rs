@@ -17,6 +17,7 @@ use super::batch::Batch;
 use super::book::{Arrival, Book, Refusal};
 use super::check::Check;
 use super::counts::JournalCounts;
+use super::doubt::Doubt;
 use super::housekeeping::Housekeeping;
 use super::intake::{Gauge, Intake, Job, Outcome, intake};
 use super::limits::Fsync;
@@ -71,6 +72,7 @@ impl Writer {
             unsynced: false,
             next_sync: Instant::now(),
             told_lost: 0,
+            doubt: Doubt::default(),
         };
         let thread = std::thread::Builder::new()
             .name("logbus-journal".to_owned())
@@ -123,6 +125,7 @@ struct Work {
     unsynced: bool,
     next_sync: Instant,
     told_lost: u64,
+    doubt: Doubt,
 }
 
 impl Work {
@@ -169,23 +172,21 @@ impl Work {
     /// Writes a batch, however long the disk takes for it; `false` when it was told to stop first.
     fn write_until_done(&mut self, batch: &mut Batch) -> bool {
         let mut failed: Option<Instant> = None;
-        loop {
-            match self.step(batch) {
-                Ok(()) => break,
-                Err(error) if failed.is_none() => {
-                    failed = Some(Instant::now());
-                    (self.say)(&format!(
-                        "the journal cannot be written: {error}; PUB/SUB goes on, durable publishers wait"
-                    ));
-                }
-                Err(_) => {}
+        while let Err(error) = self.step(batch) {
+            if failed.is_none() {
+                failed = Some(Instant::now());
+                (self.say)(&format!(
+                    "the journal cannot be written: {error}; PUB/SUB goes on, durable publishers wait"
+                ));
             }
+            self.doubt.meet(&error);
             self.journal.hide();
             self.book = None;
             if self.stopped.recv_timeout(TRY_EVERY).is_ok() {
                 return false;
             }
         }
+        self.doubt.is_over();
         if let Some(failed) = failed {
             let seconds = failed.elapsed().as_secs();
             (self.say)(&format!("the journal is written again, after {seconds} s"));
@@ -211,13 +212,26 @@ impl Work {
 
     fn open_again(&mut self) -> Result<(), JournalError> {
         if self.book.is_none() {
-            let (book, rescued) = rescue::open(&self.dir, self.fsync, self.watch.clone())?;
+            let (mut book, mut rescued) = self.open_whole()?;
+            // What readers may have seen is not given to other messages.
+            rescued.lost += book.go_on_from(self.journal.tail(), process::now())?;
             tell(&rescued, &self.say);
             self.journal.show(&book);
             self.housekeeping.begin_anew();
             self.book = Some(book);
         }
         Ok(())
+    }
+
+    /// Opens the journal in a database that can be worked with.
+    fn open_whole(&mut self) -> Result<(Book, Rescue), JournalError> {
+        if !self.doubt.is_certain() {
+            let opened = rescue::open(&self.dir, self.fsync, self.watch.clone())?;
+            if !self.doubt.finds_damage(&opened.0.store, Instant::now()) {
+                return Ok(opened);
+            }
+        }
+        rescue::open_anew(&self.dir, self.fsync, self.watch.clone())
     }
 
     fn write(&mut self, batch: &mut Batch) -> Result<(), JournalError> {

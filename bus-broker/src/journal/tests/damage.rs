@@ -2,9 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::JournalConfig;
+use super::super::doubt::Doubt;
+use super::super::intake::Outcome;
 use super::super::writer::{Say, Writer};
+use super::super::{JournalConfig, JournalError};
 use super::*;
+
+/// The folders of keyspaces: their numbers are in the order in which they are made.
+const ENTRIES: &str = "1";
+const CATALOG: &str = "2";
+const POSITIONS: &str = "5";
 
 fn filled(entries: u64) -> World {
     let mut world = World::new();
@@ -154,6 +161,76 @@ fn a_rescue_that_is_interrupted_at_any_step_loses_nothing() {
             std::fs::remove_dir_all(dir).unwrap();
         }
     }
+}
+
+/// Turns a bit in the first block of each table of a keyspace.
+fn damage_table(dir: &Path, keyspace: &str) {
+    let tables = dir.join("store/keyspaces").join(keyspace).join("tables");
+    for item in std::fs::read_dir(tables).unwrap() {
+        let path = item.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[200] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_table_does_not_stop_what_is_to_be_written() {
+    // After a crash it is met when the journal is opened, else by whoever comes by it.
+    for (keyspace, has_crashed) in [(CATALOG, false), (POSITIONS, false), (CATALOG, true)] {
+        let mut world = filled(500);
+        world.book().store.compact().unwrap();
+        world.book = None;
+        if !has_crashed {
+            rescue::closed(&world.dir);
+        }
+        damage_table(&world.dir, keyspace);
+        let (told, tells) = crossbeam_channel::unbounded();
+        let say: Say = Arc::new(move |line| told.send(line.to_owned()).unwrap());
+        let mut config = JournalConfig::new(&world.dir);
+        config.limits.max_bytes = Some(100 * OVERHEAD);
+        let writer = Writer::start(&config, say, Box::new(|| {}), None).unwrap();
+        writer.intake.append(draft("web", 9, 998, 3));
+        let patience = Duration::from_secs(60);
+        if !has_crashed {
+            let line = tells.recv_timeout(patience).unwrap();
+            let stops = "the journal cannot be written: damaged: ";
+            assert!(line.starts_with(stops), "{line}");
+        }
+        let line = tells.recv_timeout(patience).unwrap();
+        let saved = "the journal was damaged: 50";
+        assert!(
+            line.starts_with(saved) && line.contains("saved, 0 are lost"),
+            "{line}"
+        );
+        let outcome = writer.outcomes.recv_timeout(patience);
+        let Ok(Outcome::Placed(placed)) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!((placed.offset, placed.next), (Some(500), 1001));
+        writer.close();
+    }
+}
+
+#[test]
+fn damage_that_nobody_told_of_is_found_when_the_database_ends_without_a_reason() {
+    let mut world = filled(500);
+    world.book().store.compact().unwrap();
+    world.book = None;
+    damage_table(&world.dir, ENTRIES);
+    world.open();
+    let (mut doubt, now) = (Doubt::default(), Instant::now());
+    let store = world.book().store.clone();
+    doubt.meet(&JournalError::Disk(std::io::ErrorKind::StorageFull.into()));
+    assert!(!doubt.finds_damage(&store, now), "a full disk is none");
+    doubt.meet(&JournalError::Closed);
+    assert!(doubt.finds_damage(&store, now) && !doubt.is_certain());
+    drop((store, world.book.take()));
+    let (book, rescued) = rescue::open_anew(&world.dir, Fsync::Always, None).unwrap();
+    // What the table had is in a write-ahead file still.
+    assert!(rescued.set_aside.is_some(), "{rescued:?}");
+    assert_eq!((rescued.restored, rescued.lost), (500, 0));
+    book.store.read_through().unwrap();
 }
 
 #[test]
