@@ -292,7 +292,7 @@ impl Offline {
 
 impl Drop for Offline {
     fn drop(&mut self) {
-        if self.book.store.sync().is_ok() {
+        if self.book.store.settle().is_ok() {
             rescue::closed(&self.dir);
         }
     }

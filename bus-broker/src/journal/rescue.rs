@@ -189,8 +189,17 @@ fn open_with(
     Ok(book)
 }
 
+/// Ends a journal, and notes that. All of it is in tables then: the next start searches no write-ahead
+/// file, in which a damaged place would cost everything behind it.
+pub(super) fn close(book: Book, dir: &Path) -> Result<(), JournalError> {
+    book.store.settle()?;
+    drop(book);
+    closed(dir);
+    Ok(())
+}
+
 /// Notes that a journal was closed with all that it had.
-pub(crate) fn closed(dir: &Path) {
+pub(super) fn closed(dir: &Path) {
     // Where the note stays, the next start looks a little longer.
     fs::remove_file(dir.join(OPEN)).ok();
 }

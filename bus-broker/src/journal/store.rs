@@ -19,6 +19,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
@@ -45,6 +46,9 @@ const CACHE: u64 = 16 << 20;
 const OPEN_FILES: usize = 256;
 /// Bytes of sealed write-ahead files; fjall takes no smaller number, and seals at 64 MB.
 const WRITE_AHEAD: u64 = 64 << 20;
+
+/// How often it is looked whether tables are written.
+const TABLE_WAIT: Duration = Duration::from_millis(1);
 
 /// What went wrong with a journal.
 #[derive(Debug)]
@@ -218,6 +222,20 @@ impl Store {
         Ok(())
     }
 
+    /// Returns when all that was written is on disk in tables.
+    pub(crate) fn settle(&self) -> Result<(), JournalError> {
+        self.sync()?;
+        self.write_tables()?;
+        let waits = |keyspace: &Keyspace| keyspace.tree.sealed_memtable_count() > 0;
+        while self.keyspaces().into_iter().any(waits) {
+            // This tells whether the threads that write them have ended.
+            self.db.persist(PersistMode::Buffer)?;
+            // fjall tells nobody when a table is written.
+            std::thread::park_timeout(TABLE_WAIT);
+        }
+        Ok(())
+    }
+
     /// Lets go of the tables and files of values that hold nothing but entries below this offset.
     /// What is in others stays until they can go, or a compaction finds that it was removed.
     pub(crate) fn drop_below(&self, offset: u64) -> Result<(), JournalError> {
@@ -247,8 +265,8 @@ impl Store {
 
     /// Frees what was deleted, at once.
     pub(crate) fn compact(&self) -> Result<(), JournalError> {
+        self.settle()?;
         for keyspace in self.keyspaces() {
-            keyspace.rotate_memtable_and_wait()?;
             keyspace.major_compact()?;
         }
         Ok(())

@@ -150,12 +150,10 @@ impl Work {
     }
 
     fn finish(&mut self) -> JournalCounts {
-        if let Some(book) = self.book.take()
-            && book.store.sync().is_ok()
-        {
-            self.journal.hide();
-            drop(book);
-            rescue::closed(&self.dir);
+        self.journal.hide();
+        if let Some(book) = self.book.take() {
+            // Where the disk refuses, the next start finds that it did not end properly.
+            drop(rescue::close(book, &self.dir));
         }
         self.counts.not_kept = self.gauge.lost();
         std::mem::take(&mut self.counts)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::doubt::Doubt;
 use super::super::intake::Outcome;
 use super::super::writer::{Say, Writer};
-use super::super::{JournalConfig, JournalError};
+use super::super::{JournalConfig, JournalError, Offline};
 use super::*;
 
 /// The folders of keyspaces: their numbers are in the order in which they are made.
@@ -125,6 +125,32 @@ fn files_that_do_not_open_are_set_aside_and_what_is_whole_is_saved() {
     assert_eq!(sequences(&mut world), expected);
     let consumer = world.book().store.consumer("reader").unwrap().unwrap();
     assert_eq!(consumer.below, 7);
+}
+
+#[test]
+fn no_damage_in_the_newest_file_costs_anything_after_a_proper_end() {
+    let mut world = filled(20);
+    note(world.book(), 7);
+    world.book = None;
+    drop(Offline::open(&world.dir).unwrap());
+    let ended = world.dir.clone();
+    let length = rescue::used(&std::fs::read(ended.join("store/0.jnl")).unwrap());
+    for (number, at) in (0..length).step_by(length / 12).enumerate() {
+        world.dir = world.root.path().join(format!("damaged-{number}"));
+        copy(&ended, &world.dir);
+        let file = world.dir.join("store/0.jnl");
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[at] ^= 0x80;
+        std::fs::write(file, bytes).unwrap();
+        world.open();
+        let expected: Vec<u64> = (0..20).map(|number| number * 2).collect();
+        assert_eq!(sequences(&mut world), expected, "byte {at}");
+        assert_eq!(world.book().next, 20, "byte {at}");
+        let consumer = world.book().store.consumer("reader").unwrap().unwrap();
+        assert_eq!(consumer.below, 7, "byte {at}");
+        world.book = None;
+        std::fs::remove_dir_all(&world.dir).unwrap();
+    }
 }
 
 #[test]
