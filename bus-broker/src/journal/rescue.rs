@@ -20,7 +20,8 @@ use super::limits::Fsync;
 use super::rows::{CONSUMER_MARK, Consumer, key};
 use super::store::{FOLDER, JournalError, Store, Watch};
 
-/// A file that is there while the journal is open, with the id of this start of the system.
+/// A file that is there while the journal is open, with the id of this start of the system and with
+/// when what is written is synced.
 const OPEN: &str = "open";
 /// The folder of a journal that is to take the damaged one's place. It is whole when the damaged one
 /// has left its place.
@@ -164,13 +165,21 @@ fn open_unnamed(
         Err(JournalError::Damaged(_)) => start_anew(dir, watch, &found, &mut rescue)?,
         other => other?,
     };
-    if left_open.is_some_and(|before| before != boot) && fsync != Fsync::Always {
+    if left_open.is_some_and(|left| may_have_lost(&left, &boot)) {
         rescue.is_after_power_cut = true;
         book.skip(SKIPPED)?;
     }
     book.store.sync()?;
-    fs::write(dir.join(OPEN), boot)?;
+    fs::write(dir.join(OPEN), format!("{boot} {}", fsync.word()))?;
+    sync(&dir.join(OPEN))?;
     Ok((book, rescue))
+}
+
+/// Whether entries that somebody has read are not here, by what the last program that had the journal
+/// open left behind: the system ended, and they were not synced before anybody read them.
+fn may_have_lost(left: &str, boot: &str) -> bool {
+    let (its_boot, fsync) = left.split_once(' ').unwrap_or((left, ""));
+    its_boot != boot && fsync != Fsync::Always.word()
 }
 
 /// Opens the database, and puts back what it did not find in its write-ahead files.

@@ -128,6 +128,20 @@ fn files_that_do_not_open_are_set_aside_and_what_is_whole_is_saved() {
 }
 
 #[test]
+fn offsets_that_readers_may_have_seen_before_a_power_cut_are_not_given_again_whoever_looks_first() {
+    for (fsync, is_left_out) in [("always", false), ("interval", true), ("", true)] {
+        let mut world = filled(3);
+        world.book = None;
+        std::fs::write(world.dir.join("open"), format!("another-start {fsync}")).unwrap();
+        let looked = Offline::open(&world.dir).unwrap();
+        assert_eq!(looked.notices().len(), usize::from(is_left_out), "{fsync}");
+        drop(looked);
+        let (book, _) = rescue::open(&world.dir, Fsync::Never, None).unwrap();
+        assert_eq!(book.next > 1000, is_left_out, "{fsync}");
+    }
+}
+
+#[test]
 fn no_damage_in_the_newest_file_costs_anything_after_a_proper_end() {
     let mut world = filled(20);
     note(world.book(), 7);
