@@ -35,6 +35,9 @@ pub(crate) struct Arrival {
     pub(crate) refusal: Option<Refusal>,
     /// A number for the key of whoever sent it, where that is known.
     pub(crate) owner: Option<u64>,
+    /// The place that it was given first. When writing fails after that it may be there already, and is
+    /// news nevertheless.
+    pub(crate) first: Option<u64>,
 }
 
 impl Arrival {
@@ -149,16 +152,15 @@ impl Book {
                 placed.push(Placed { offset: None, next });
                 continue;
             }
-            let mut offset = None;
             if is_news {
-                offset = Some(self.next);
+                arrival.first = Some(self.next);
                 let totals = self.place(&mut batch, &mut arrival.draft, received);
                 touched.insert(topic, totals);
             }
             let position = moved(&header, known, received);
             self.window.put(key.clone(), position);
             placed.push(Placed {
-                offset,
+                offset: arrival.first,
                 next: position.next,
             });
             positions.insert(key, position);

@@ -118,6 +118,7 @@ impl Intake {
             is_durable: false,
             refusal: None,
             owner,
+            first: None,
         });
     }
 
@@ -143,6 +144,7 @@ impl Intake {
             is_durable: true,
             refusal: None,
             owner: None,
+            first: None,
         });
     }
 

@@ -233,6 +233,7 @@ impl Offline {
                     is_durable: true,
                     refusal: None,
                     owner: None,
+                    first: None,
                 });
             }
             if arrivals.is_empty() {

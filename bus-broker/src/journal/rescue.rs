@@ -165,9 +165,14 @@ fn open_unnamed(
         Err(JournalError::Damaged(_)) => start_anew(dir, watch, &found, &mut rescue)?,
         other => other?,
     };
-    if left_open.is_some_and(|left| may_have_lost(&left, &boot)) {
-        rescue.is_after_power_cut = true;
-        book.skip(SKIPPED)?;
+    if let Some(left) = left_open {
+        if may_have_lost(&left, &boot) {
+            rescue.is_after_power_cut = true;
+            book.skip(SKIPPED)?;
+        }
+        // A disk says once that it did not take what was written; a sync that comes later says nothing of
+        // that. In tables all of it is written anew.
+        book.store.settle()?;
     }
     book.store.sync()?;
     fs::write(dir.join(OPEN), format!("{boot} {}", fsync.word()))?;

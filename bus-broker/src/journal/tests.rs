@@ -86,6 +86,7 @@ impl Model {
                 is_durable: true,
                 refusal: None,
                 owner: None,
+                first: None,
             });
         }
         arrivals
@@ -374,17 +375,18 @@ proptest! {
 #[test]
 fn a_sender_is_recognized_when_memory_has_forgotten_it() {
     let mut world = World::new();
-    let mut arrivals = [Arrival {
+    let arrival = Arrival {
         draft: draft("web", 9, 0, 3),
         is_durable: true,
         refusal: None,
         owner: None,
-    }];
-    let placed = world.book().append(&mut arrivals, 5).unwrap();
+        first: None,
+    };
+    let placed = world.book().append(&mut [arrival.clone()], 5).unwrap();
     assert_eq!((placed[0].offset, placed[0].next), (Some(0), 3));
     world.book = None;
     world.open();
-    let placed = world.book().append(&mut arrivals, 6).unwrap();
+    let placed = world.book().append(&mut [arrival], 6).unwrap();
     assert_eq!((placed[0].offset, placed[0].next), (None, 3));
     let offsets: BTreeSet<u64> = world
         .book()

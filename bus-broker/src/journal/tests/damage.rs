@@ -21,6 +21,7 @@ fn filled(entries: u64) -> World {
             is_durable: true,
             refusal: None,
             owner: None,
+            first: None,
         }];
         world.book().append(&mut arrivals, 1_000 + number).unwrap();
     }
@@ -95,6 +96,7 @@ fn a_damaged_place_in_the_newest_file_costs_that_entry_alone() {
         is_durable: true,
         refusal: None,
         owner: None,
+        first: None,
     }];
     let placed = world.book().append(&mut arrivals, 5_000).unwrap();
     assert_eq!(

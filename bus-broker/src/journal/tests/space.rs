@@ -135,6 +135,7 @@ fn what_could_not_be_deleted_is_deleted_when_the_disk_works_again() {
         is_durable: true,
         refusal: None,
         owner: None,
+        first: None,
     };
     let mut arrivals: Vec<Arrival> = (0..20).map(arrival).collect();
     book.append(&mut arrivals, 1_000).unwrap();

@@ -125,6 +125,44 @@ fn a_message_that_its_limit_can_never_hold_is_refused() {
     writer.close();
 }
 
+/// What a power cut leaves of a journal whose disk did not take what went to the write-ahead file.
+fn cut_power(dir: &Path, to: &Path) {
+    copy(dir, to);
+    std::fs::write(to.join("store/0.jnl"), b"").unwrap();
+    std::fs::write(to.join("open"), "another-start always").unwrap();
+}
+
+#[test]
+fn what_a_disk_did_not_sync_is_written_anew_before_it_is_acknowledged_and_goes_to_subscribers() {
+    let root = scratch();
+    let [dir, cut] = ["journal", "cut"].map(|name| root.path().join(name));
+    let fails = Arc::<AtomicBool>::default();
+    let (refuses, journal, left) = (fails.clone(), dir.clone(), cut.clone());
+    let watch: Watch = Arc::new(move |step| match step {
+        "sync" if refuses.swap(false, Ordering::SeqCst) => Err(std::io::Error::other("EIO")),
+        "ack" => {
+            cut_power(&journal, &left);
+            Ok(())
+        }
+        _ => Ok(()),
+    });
+    let config = JournalConfig {
+        fsync: Fsync::Always,
+        ..JournalConfig::new(&dir)
+    };
+    let writer = Writer::start(&config, Arc::new(|_| {}), Box::new(|| {}), Some(watch)).unwrap();
+    fails.store(true, Ordering::SeqCst);
+    writer.intake.append(draft("web", 1, 0, 1));
+    let Outcome::Placed(placed) = outcome(&writer) else {
+        panic!()
+    };
+    assert_eq!((placed.offset, placed.next), (Some(0), 1));
+    let counts = writer.close();
+    assert_eq!((counts.entries, counts.known), (1, 0));
+    let left = Offline::open(&cut).unwrap();
+    assert_eq!(left.verify(|_| {}).unwrap().entries, 1);
+}
+
 #[test]
 fn a_full_disk_holds_acknowledgements_back_until_there_is_room() {
     let dir = scratch();
