@@ -20,6 +20,8 @@ use super::window::Window;
 pub(super) const ANY_TOPIC: &str = "";
 /// So many places in a row are marked as lost, at most.
 const MARKED_LOST: usize = 10_000;
+/// So many ranges of numbers that a sender left out are remembered: the last ones.
+const MISSING: usize = 128;
 /// Senders, or topics, that are forgotten in one batch.
 const FORGOTTEN: usize = 10_000;
 /// The index by time has a row for so many ns.
@@ -142,7 +144,7 @@ impl Book {
             let topic = arrival.draft.topic.clone();
             let key = position_key(arrival.is_durable, header.sender.0, topic.as_str());
             let known = self.window.get(&self.store, &key)?;
-            let is_news = is_news(&header, known);
+            let is_news = is_news(&header, known.as_ref());
             if !is_news && arrival.refusal == Some(Refusal::OverShare) {
                 // It takes no room: it is here already.
                 arrival.refusal = None;
@@ -158,7 +160,7 @@ impl Book {
                 touched.insert(topic, totals);
             }
             let position = moved(&header, known, received);
-            self.window.put(key.clone(), position);
+            self.window.put(key.clone(), position.clone());
             placed.push(Placed {
                 offset: arrival.first,
                 next: position.next,
@@ -239,7 +241,7 @@ impl Book {
             let name = position_key(is_durable, entry.header.sender.0, entry.topic.as_str());
             let known = self.window.get(&self.store, &name)?;
             let position = moved(&entry.header, known, entry.received);
-            self.window.put(name.clone(), position);
+            self.window.put(name.clone(), position.clone());
             batch.insert(&self.store.positions, name, pack(&position));
         }
         self.next = self.next.max(entry.offset + 1);
@@ -354,7 +356,7 @@ impl Book {
 }
 
 /// Whether a message says what is not known yet.
-fn is_news(header: &Header, known: Option<Position>) -> bool {
+fn is_news(header: &Header, known: Option<&Position>) -> bool {
     let Some(known) = known else { return true };
     if header.flags.is_heartbeat() {
         // One a second would be kept of each: only those that say something new are.
@@ -363,15 +365,39 @@ fn is_news(header: &Header, known: Option<Position>) -> bool {
                 || header.discarded != known.discarded
                 || header.flags.is_goodbye() != known.is_over);
     }
-    header.sequence + u64::from(header.count) > known.next
+    let (from, to) = numbers(header);
+    let is_missing = |missing: &(u64, u64)| missing.0 < to && from < missing.1;
+    to > known.next || known.missing.iter().any(is_missing)
 }
 
 fn moved(header: &Header, known: Option<Position>, now: u64) -> Position {
+    let (from, to) = numbers(header);
     let known = known.unwrap_or_default();
     Position {
-        next: known.next.max(header.sequence + u64::from(header.count)),
+        next: known.next.max(to),
         discarded: known.discarded.max(header.discarded),
         is_over: header.flags.is_goodbye() || (known.is_over && header.count == 0),
         heard: now,
+        missing: still_missing(known.missing, known.next, (from, to)),
     }
+}
+
+/// The numbers of a message's records: from, and up to where.
+fn numbers(header: &Header) -> (u64, u64) {
+    (header.sequence, header.sequence + u64::from(header.count))
+}
+
+/// What is missing of a sender when these numbers have come, of which `next` was to be the first.
+fn still_missing(missing: Vec<(u64, u64)>, next: u64, (from, to): (u64, u64)) -> Vec<(u64, u64)> {
+    if missing.is_empty() && from <= next {
+        return missing;
+    }
+    let before = missing.iter().map(|(start, end)| (*start, from.min(*end)));
+    let behind = missing.iter().map(|(start, end)| (to.max(*start), *end));
+    let passed = [(next, from)];
+    let mut left: Vec<(u64, u64)> = before.chain(behind).chain(passed).collect();
+    left.retain(|(start, end)| start < end);
+    left.sort_unstable();
+    left.drain(..left.len().saturating_sub(MISSING));
+    left
 }

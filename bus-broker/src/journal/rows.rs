@@ -71,7 +71,7 @@ pub(crate) struct Totals {
 }
 
 /// How far a sender has come on a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Position {
     /// The number of its next record.
@@ -82,6 +82,10 @@ pub(crate) struct Position {
     pub(crate) is_over: bool,
     /// When it was heard, in ns since 1970-01-01 00:00 UTC.
     pub(crate) heard: u64,
+    /// Which numbers before the next one are not here, as far as that is remembered: from, and up to
+    /// where. They were refused or are late, and may come yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) missing: Vec<(u64, u64)>,
 }
 
 /// Where a durable subscription is.

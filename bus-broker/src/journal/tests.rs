@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use logbus_schemas::{Topic, TopicFilter};
 use proptest::prelude::*;
 
-use super::book::{Arrival, Book};
+use super::book::{Arrival, Book, Placed, Refusal};
 use super::entry::tests::draft;
 use super::limits::{Classes, Fsync, Limits};
 use super::read::{Cause, Item, Wanted};
@@ -394,4 +394,44 @@ fn a_sender_is_recognized_when_memory_has_forgotten_it() {
         .map(|row| super::rows::number(&row.key().unwrap()).unwrap())
         .collect();
     assert_eq!(offsets, BTreeSet::from([0]));
+}
+
+fn offsets(placed: &[Placed]) -> Vec<Option<u64>> {
+    placed.iter().map(|placed| placed.offset).collect()
+}
+
+#[test]
+fn a_message_that_was_refused_is_not_acknowledged_when_it_is_sent_again_after_later_ones() {
+    let mut world = World::new();
+    let arrival = |sequence, refusal| Arrival {
+        draft: draft("web", 9, sequence, 2),
+        is_durable: true,
+        refusal,
+        owner: None,
+        first: None,
+    };
+    let over = Some(Refusal::OverShare);
+    let refusals = [over, None, over, None];
+    let mut first = [0, 1, 2, 3].map(|number| arrival(number * 2, refusals[number as usize]));
+    let placed = world.book().append(&mut first, 5).unwrap();
+    assert_eq!(offsets(&placed), [None, Some(0), None, Some(1)]);
+    for is_reopened in [false, true] {
+        if is_reopened {
+            world.book = None;
+            world.open();
+        }
+        let mut again = [0, 2, 4, 6].map(|sequence| arrival(sequence, over));
+        let placed = world.book().append(&mut again, 6).unwrap();
+        assert_eq!(offsets(&placed), [None; 4]);
+        let told = again.map(|arrival| arrival.refusal);
+        assert_eq!(told, refusals, "what is here takes no room");
+    }
+    let mut room = [arrival(4, None), arrival(4, over)];
+    let placed = world.book().append(&mut room, 7).unwrap();
+    assert_eq!(offsets(&placed), [Some(2), None]);
+    assert_eq!(
+        (room[1].refusal, placed[1].next),
+        (None, 8),
+        "it is here now"
+    );
 }

@@ -26,12 +26,12 @@ impl Window {
         key: &[u8],
     ) -> Result<Option<Position>, JournalError> {
         if let Some(position) = self.young.get(key).or_else(|| self.old.get(key)) {
-            return Ok(Some(*position));
+            return Ok(Some(position.clone()));
         }
         let row = store.positions.get(key)?;
-        let position = row.as_deref().and_then(unpack);
-        if let Some(position) = position {
-            self.put(key.to_vec(), position);
+        let position: Option<Position> = row.as_deref().and_then(unpack);
+        if let Some(position) = &position {
+            self.put(key.to_vec(), position.clone());
         }
         Ok(position)
     }
