@@ -33,6 +33,8 @@ pub(super) struct Group<Seat> {
     out: BTreeMap<u64, Seat>,
     /// Handed out once and not done: to be handed out again.
     redo: BTreeSet<u64>,
+    /// How many records each of those had, and some that are done.
+    records: BTreeMap<u64, u32>,
     pub(super) seats: Vec<Seat>,
     /// Its topics, as filters are written.
     pub(super) topics: Vec<String>,
@@ -63,6 +65,7 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
             since: noted.since,
             out: BTreeMap::new(),
             redo: BTreeSet::new(),
+            records: BTreeMap::new(),
             seats: Vec::new(),
             topics: noted.topics.clone(),
             share: false,
@@ -163,15 +166,17 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
     }
 
     /// Hands an entry out; says whether it may have been worked on before.
-    pub(super) fn hand(&mut self, offset: u64, seat: &Seat) -> bool {
+    pub(super) fn hand(&mut self, offset: u64, seat: &Seat, records: u32) -> bool {
         let is_again = self.redo.remove(&offset);
+        self.records.insert(offset, records);
         self.out.insert(offset, seat.clone());
         is_again || offset < self.handed
     }
 
-    /// An entry that is gone needs no work.
-    pub(super) fn skip(&mut self, offset: u64) {
+    /// An entry that is gone needs no work. Says how many records it had.
+    pub(super) fn skip(&mut self, offset: u64) -> u64 {
         self.redo.remove(&offset);
+        u64::from(self.records.remove(&offset).unwrap_or(0))
     }
 
     /// No more is handed out than what was: nothing need be reserved.
@@ -230,6 +235,7 @@ impl<Seat: Clone + PartialEq> Group<Seat> {
         let border = first.unwrap_or(self.cursor).min(self.cursor);
         self.below = self.below.max(border);
         self.done = self.done.split_off(&self.below);
+        self.records = self.records.split_off(&self.below);
     }
 
     /// A seat is left: what it had not done goes to another one.
@@ -288,17 +294,17 @@ mod tests {
     fn one_reader_that_never_ends_makes_the_others_wait_before_memory_does() {
         let mut group = Group::<usize>::begin(0, 0);
         group.cursor = MOST_OPEN as u64 * 2;
-        group.hand(0, &1);
+        group.hand(0, &1, 1);
         for offset in 1..MOST_OPEN as u64 {
             assert!(!group.is_full(), "{offset}");
-            group.hand(offset, &2);
+            group.hand(offset, &2, 1);
             group.finish(&2, 0, &[offset]);
         }
         assert!(group.is_full());
         group.leave(&1);
         assert!(!group.is_full(), "what it had is another's now");
         assert_eq!(group.first_again(), Some(0));
-        group.hand(0, &2);
+        group.hand(0, &2, 1);
         group.finish(&2, 0, &[0]);
         assert!(!group.is_full() && group.note(0).also.is_empty());
     }
@@ -308,9 +314,20 @@ mod tests {
         let mut group = Group::<usize>::begin(0, 0);
         for offset in 0..MOST_OPEN as u64 {
             assert!(!group.is_full(), "{offset}");
-            group.hand(offset, &1);
+            group.hand(offset, &1, 1);
         }
         assert!(group.is_full());
+    }
+
+    #[test]
+    fn what_was_in_hand_and_left_is_known_by_its_records_when_it_is_gone() {
+        let mut group = Group::<usize>::begin(0, 0);
+        assert!(!group.hand(0, &1, 7) && !group.hand(1, &1, 5));
+        group.cursor = 2;
+        group.finish(&1, 0, &[1]);
+        group.leave(&1);
+        assert_eq!(group.first_again(), Some(0));
+        assert_eq!((group.skip(0), group.first_again()), (7, None));
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -339,7 +356,7 @@ mod tests {
                         let offset = group.first_again().unwrap_or(group.cursor);
                         group.cursor = group.cursor.max(offset + 1);
                         prop_assert!(!done.contains(&offset) && !with.contains_key(&offset));
-                        prop_assert_eq!(group.hand(offset, &seats[seat]), !had.insert(offset));
+                        prop_assert_eq!(group.hand(offset, &seats[seat], 1), !had.insert(offset));
                         with.insert(offset, seat);
                     }
                     Step::Finish(seat, below) => {

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
+use std::sync::{Arc, Mutex};
 
 use logbus_schemas::Topic;
 use logbus_schemas::wire::Header;
@@ -26,6 +27,9 @@ const MISSING: usize = 128;
 const FORGOTTEN: usize = 10_000;
 /// The index by time has a row for so many ns.
 const TIME_STEP: u64 = 100_000_000;
+
+/// How far durable subscriptions have come that are read, or were since the broker started, by name.
+pub(super) type Cursors = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// A message to append.
 #[derive(Debug, Clone)]
@@ -90,6 +94,9 @@ pub(crate) struct Book {
     pub(super) topics_state: u64,
     /// Lines of entries that are gone.
     pub(super) gone_lines: u64,
+    /// Behind the last of them that was deleted since the book was opened.
+    pub(super) purged_to: u64,
+    pub(super) cursors: Cursors,
     window: Window,
     last_received: u64,
     last_time: u64,
@@ -121,6 +128,8 @@ impl Book {
             totals,
             topics_state: logbus_process::random(),
             gone_lines: gone.saturating_sub(purged.unwrap_or(0)),
+            purged_to: 0,
+            cursors: Cursors::default(),
             window: Window::default(),
             last_received: last_line.map_or(0, |line| line.received),
             last_time: 0,

@@ -51,7 +51,7 @@ pub(crate) use store::Watch;
 pub use subs::ConsumerInfo;
 pub(crate) use writer::Writer;
 
-use book::Book;
+use book::{Book, Cursors};
 use limits::Classes;
 use store::Store;
 
@@ -102,8 +102,9 @@ pub(crate) struct Journal {
     /// Those that it has, and which state of the book they are of.
     topics: RwLock<(u64, Arc<[Topic]>)>,
     tail: AtomicU64,
-    floor: AtomicU64,
+    purged_to: AtomicU64,
     damaged: AtomicU64,
+    cursors: Cursors,
 }
 
 impl Journal {
@@ -113,8 +114,9 @@ impl Journal {
             store: RwLock::new(None),
             topics: RwLock::new((0, Arc::new([]))),
             tail: AtomicU64::new(0),
-            floor: AtomicU64::new(0),
+            purged_to: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
+            cursors: book.cursors.clone(),
         };
         journal.show(book);
         journal
@@ -135,7 +137,7 @@ impl Journal {
             *self.topics.write().unwrap_or_else(PoisonError::into_inner) =
                 (book.topics_state, topics);
         }
-        self.floor.store(book.floor, Ordering::Release);
+        self.purged_to.fetch_max(book.purged_to, Ordering::Release);
         self.tail.store(book.next, Ordering::Release);
     }
 
@@ -167,9 +169,17 @@ impl Journal {
         self.tail.load(Ordering::Acquire)
     }
 
-    /// Of entries below this one nothing is known any more.
-    pub(crate) fn floor(&self) -> u64 {
-        self.floor.load(Ordering::Acquire)
+    /// Marks of deleted entries below this one may have been deleted themselves since the broker
+    /// started: what they said is in the accounts of the durable subscriptions.
+    pub(crate) fn purged_to(&self) -> u64 {
+        self.purged_to.load(Ordering::Acquire)
+    }
+
+    /// Notes how far a durable subscription has come: what is deleted before that was handed out, or it
+    /// was told of it.
+    pub(crate) fn reached(&self, name: &str, cursor: u64) {
+        let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.insert(name.to_owned(), cursor);
     }
 
     /// Entries that were found damaged, as often as somebody came by them.

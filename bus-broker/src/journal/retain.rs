@@ -2,12 +2,14 @@
 //!
 //! An entry that goes leaves its line in the catalog, marked: by it a reader that comes too late is
 //! told exactly what it lost. When too many lines are marked the oldest go as well, and what they
-//! held is then written to the account of each durable subscription that had not read it.
+//! held is then written to the account of each durable subscription that had not come to it: what it has
+//! in hand it may still do, and of what it was told it knows.
 //!
 //! The bytes of what goes are freed by whole tables: where nothing older stays, what goes is not even
 //! removed one by one. Between entries of other classes that stay it must be, and compactions free it.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use logbus_schemas::{Topic, TopicFilter};
@@ -244,9 +246,9 @@ impl Retention {
 }
 
 /// Deletes the oldest marked lines, and writes down who has lost what they say.
-fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
+pub(super) fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
     let mut consumers = book.consumers()?;
-    let filters: Vec<Vec<TopicFilter>> = consumers.values().map(filters_of).collect();
+    let accounts = accounts(book, &consumers);
     let mut batch = book.store.batch();
     let mut purged = 0;
     let mut floor = book.next;
@@ -263,9 +265,10 @@ fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
             continue;
         }
         purged += 1;
-        for (consumer, filters) in consumers.values_mut().zip(&filters) {
-            charge(consumer, filters, offset, &line);
+        for (consumer, account) in consumers.values_mut().zip(&accounts) {
+            charge(consumer, account, offset, &line);
         }
+        book.purged_to = book.purged_to.max(offset + 1);
         batch.remove(&book.store.catalog, key(offset));
         let topic = if line.is_lost {
             ANY_TOPIC
@@ -293,15 +296,30 @@ fn purge(book: &mut Book, most: u64) -> Result<(), JournalError> {
     Ok(())
 }
 
-fn filters_of(consumer: &Consumer) -> Vec<TopicFilter> {
-    let parsed = consumer.topics.iter().map(|text| TopicFilter::parse(text));
-    parsed.filter_map(Result::ok).collect()
+/// What is charged to a durable subscription.
+struct Account {
+    topics: Vec<TopicFilter>,
+    /// It has come this far.
+    reached: u64,
 }
 
-fn charge(consumer: &mut Consumer, filters: &[TopicFilter], offset: u64, line: &Line) {
-    let topic = line.topic.as_str();
-    let wants = filters.is_empty() || filters.iter().any(|filter| filter.matches(topic));
-    let had = consumer.below > offset || consumer.also.contains(&offset);
+fn accounts(book: &Book, consumers: &BTreeMap<String, Consumer>) -> Vec<Account> {
+    let cursors = book.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+    let account = |(name, consumer): (&String, &Consumer)| {
+        let parsed = consumer.topics.iter().map(|text| TopicFilter::parse(text));
+        let cursor = cursors.get(name).copied().unwrap_or(consumer.below);
+        Account {
+            topics: parsed.filter_map(Result::ok).collect(),
+            reached: cursor.max(consumer.below).max(consumer.lost_to),
+        }
+    };
+    consumers.iter().map(account).collect()
+}
+
+fn charge(consumer: &mut Consumer, account: &Account, offset: u64, line: &Line) {
+    let (topic, topics) = (line.topic.as_str(), &account.topics);
+    let wants = topics.is_empty() || topics.iter().any(|filter| filter.matches(topic));
+    let had = account.reached > offset || consumer.also.contains(&offset);
     if wants && !had && !line.is_lost && consumer.since <= line.received {
         consumer.missed += u64::from(line.records);
         consumer.charged += u64::from(line.records);

@@ -1,6 +1,7 @@
 //! Durable subscriptions on disk: what each has done, by name.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use logbus_schemas::TopicFilter;
 
@@ -117,6 +118,8 @@ impl Book {
         let mut batch = self.store.batch();
         batch.remove(&self.store.consumers, name);
         self.store.commit(batch, "note")?;
+        let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.remove(name);
         Ok(was)
     }
 

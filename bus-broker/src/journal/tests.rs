@@ -19,6 +19,7 @@ use super::rows::Consumer;
 use super::store::Watch;
 
 mod damage;
+mod loss;
 mod work;
 mod space;
 

@@ -214,6 +214,7 @@ impl Work {
             // What readers may have seen is not given to other messages.
             rescued.lost += book.go_on_from(self.journal.tail(), process::now())?;
             tell(&rescued, &self.say);
+            book.cursors = self.journal.cursors.clone();
             self.journal.show(&book);
             self.housekeeping.begin_anew();
             self.book = Some(book);

@@ -114,6 +114,7 @@ pub(super) fn serve_group(
         // That it was noted is told.
         return Ok(false);
     }
+    desk.journal.reached(name, group.cursor.max(next));
     if count_lost(group, &items) {
         desk.intake.note(name, group.note(process::now()));
     }
@@ -133,7 +134,7 @@ pub(super) fn serve_group(
                 else {
                     break;
                 };
-                let again = group.hand(entry.offset, &seat);
+                let again = group.hand(entry.offset, &seat, entry.header.count);
                 if let Some(reading) = reads.get_mut(&seat) {
                     reading.credit -= 1;
                     send(&seat, &entry, again, reading.level, desk)?;
@@ -151,7 +152,7 @@ pub(super) fn serve_group(
 
 /// What was deleted before the subscription came to it, and is not even marked any more.
 fn missed(name: &str, group: &mut Group<Seat>, desk: &Desk) -> Option<Gap> {
-    if group.cursor < desk.journal.floor()
+    if group.cursor < desk.journal.purged_to()
         && let Ok(Some(noted)) = desk.journal.consumer(name)
     {
         group.learn(&noted);
@@ -204,11 +205,20 @@ fn next_items(
             most: 1,
             ..Wanted::default()
         };
-        let chunk = desk.journal.read(offset, &wanted).ok()?;
-        if !matches!(chunk.items.first(), Some(Item::Entry(_))) {
-            group.skip(offset);
+        let mut items = desk.journal.read(offset, &wanted).ok()?.items;
+        if !matches!(items.first(), Some(Item::Entry(_))) {
+            let records = group.skip(offset);
+            if items.is_empty() && offset < desk.journal.purged_to() {
+                // It is not even marked any more, and was charged to nobody.
+                items.push(Item::Gone(Gap {
+                    from: offset,
+                    to: offset + 1,
+                    records,
+                    cause: Cause::Retention,
+                }));
+            }
         }
-        return Some((chunk.items, group.cursor));
+        return Some((items, group.cursor));
     }
     let (at, since) = (group.cursor, group.since);
     let until = reading.until.min(desk.journal.tail());
