@@ -57,6 +57,8 @@ use store::Store;
 
 /// A subscription that is further behind is not counted to the end: others wait meanwhile.
 const LINES_COUNTED: u64 = 200_000;
+/// And who wants the last records of some topics begins no further back.
+const LINES_LOOKED_AT: usize = 200_000;
 
 /// What a journal is told.
 #[derive(Debug, Clone)]
@@ -216,7 +218,8 @@ impl Journal {
 
     /// Where the last so many records of some topics begin.
     pub(crate) fn at_last(&self, records: u64, wanted: &Wanted) -> Result<u64, JournalError> {
-        self.with(|store| store.at_last(records, wanted, self.tail()))
+        let (topics, bounds) = (self.topics(), (LINES_LOOKED_AT, self.tail()));
+        self.with(|store| store.at_last(records, wanted, &topics, bounds))
     }
 
     /// What people want to know of the durable subscriptions.

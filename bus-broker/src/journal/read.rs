@@ -136,31 +136,69 @@ impl Store {
         Ok(end)
     }
 
-    /// Where to begin, so that this many records of some topics come before `end`.
+    /// Where to begin, so that this many records of some topics come before `end`: at most so far back
+    /// that `most` lines were looked at. `known` are the topics that the journal has.
     pub(crate) fn at_last(
         &self,
         records: u64,
         wanted: &Wanted,
-        end: u64,
+        known: &[Topic],
+        (most, end): (usize, u64),
     ) -> Result<u64, JournalError> {
-        let (mut found, mut at) = (0, end);
-        if records == 0 {
-            return Ok(end);
-        }
-        for row in self.catalog.range(..key(end)).rev() {
-            let (offset, line) = row.into_inner()?;
-            let (Some(offset), Some(line)) = (number(&offset), Line::read(&line)) else {
-                continue;
-            };
-            if !line.is_gone && line.records > 0 && wanted.wants(line.topic.as_str()) {
-                at = offset;
-                found += u64::from(line.records);
-                if found >= records {
-                    break;
-                }
+        let mut found = Vec::new();
+        let mut begin = 0;
+        if wanted.topics.is_empty() {
+            let rows = self.catalog.range(..key(end)).rev();
+            let offsets = rows.map(|row| Ok(number(&row.key()?)));
+            begin = self.look_back(offsets, records, most, &mut found)?;
+        } else {
+            // Those of other topics are not looked at, however many there are.
+            let mine = known.iter().map(Topic::as_str).filter(|t| wanted.wants(t));
+            let mine: Vec<&str> = mine.collect();
+            for topic in &mine {
+                let (from, to) = (topic_key(topic, 0), topic_key(topic, end));
+                let rows = self.topics.range(from..to).rev();
+                let offsets = rows.map(|row| Ok(topic_offset(&row.key()?)));
+                let stopped = self.look_back(offsets, records, most / mine.len(), &mut found)?;
+                begin = begin.max(stopped);
             }
         }
-        Ok(at)
+        found.sort_unstable();
+        let (mut at, mut left) = (end, records);
+        while let Some((offset, its)) = found.pop().filter(|_| left > 0) {
+            at = offset;
+            left = left.saturating_sub(its);
+        }
+        Ok(at.max(begin))
+    }
+
+    /// Finds the last entries that are there with so many records, by where lines are, newest first.
+    /// Returns where it stopped because there were more lines than it may look at; else 0.
+    fn look_back(
+        &self,
+        offsets: impl Iterator<Item = Result<Option<u64>, JournalError>>,
+        records: u64,
+        most: usize,
+        found: &mut Vec<(u64, u64)>,
+    ) -> Result<u64, JournalError> {
+        let (mut last, mut left) = (u64::MAX, records);
+        for (seen, offset) in offsets.enumerate() {
+            if left == 0 {
+                break;
+            }
+            if seen >= most {
+                return Ok(last);
+            }
+            let Some(offset) = offset? else { continue };
+            last = offset;
+            let line = self.catalog.get(key(offset))?;
+            let line = line.and_then(|line| Line::read(&line));
+            if let Some(line) = line.filter(|line| !line.is_gone && line.records > 0) {
+                left = left.saturating_sub(u64::from(line.records));
+                found.push((offset, u64::from(line.records)));
+            }
+        }
+        Ok(0)
     }
 }
 

@@ -436,3 +436,41 @@ fn a_message_that_was_refused_is_not_acknowledged_when_it_is_sent_again_after_la
         "it is here now"
     );
 }
+
+#[test]
+fn the_last_records_of_a_topic_are_found_whatever_came_since() {
+    let mut world = World::new();
+    for number in 0..200 {
+        let topic = if number % 50 == 0 { "audit" } else { "web" };
+        let mut arrivals = [Arrival {
+            draft: draft(topic, 9, number * 2, 2),
+            is_durable: true,
+            refusal: None,
+            owner: None,
+            first: None,
+        }];
+        world.book().append(&mut arrivals, 5).unwrap();
+    }
+    let known = ["audit", "web"].map(|topic| Topic::new(topic).unwrap());
+    let store = world.book().store.clone();
+    let at_last = |topics: &[&str], records, most| {
+        let topics = topics
+            .iter()
+            .map(|topic| TopicFilter::parse(topic).unwrap());
+        let wanted = Wanted {
+            topics: topics.collect(),
+            ..Wanted::default()
+        };
+        store
+            .at_last(records, &wanted, &known, (most, 200))
+            .unwrap()
+    };
+    assert_eq!(at_last(&[], 0, 1000), 200);
+    assert_eq!(at_last(&[], 7, 1000), 196);
+    assert_eq!(at_last(&[], 1000, 1000), 0);
+    assert_eq!(at_last(&["audit"], 3, 10), 100, "others are not looked at");
+    assert_eq!(at_last(&["audit", "web"], 102, 1000), 149);
+    assert_eq!(at_last(&[], 100, 10), 190, "no further than it may look");
+    assert_eq!(at_last(&["audit", "web"], 100, 20), 190);
+    assert_eq!(at_last(&["nothing"], 1, 10), 200);
+}
