@@ -44,6 +44,8 @@ pub(crate) struct Rescue {
     pub(crate) set_aside: Option<PathBuf>,
     /// Whether a power cut may have taken the last entries.
     pub(crate) is_after_power_cut: bool,
+    /// Whether it was not ended properly.
+    pub(crate) was_open: bool,
 }
 
 impl Rescue {
@@ -165,14 +167,10 @@ fn open_unnamed(
         Err(JournalError::Damaged(_)) => start_anew(dir, watch, &found, &mut rescue)?,
         other => other?,
     };
-    if let Some(left) = left_open {
-        if may_have_lost(&left, &boot) {
-            rescue.is_after_power_cut = true;
-            book.skip(SKIPPED)?;
-        }
-        // A disk says once that it did not take what was written; a sync that comes later says nothing of
-        // that. In tables all of it is written anew.
-        book.store.settle()?;
+    rescue.was_open = left_open.is_some();
+    if left_open.is_some_and(|left| may_have_lost(&left, &boot)) {
+        rescue.is_after_power_cut = true;
+        book.skip(SKIPPED)?;
     }
     book.store.sync()?;
     fs::write(dir.join(OPEN), format!("{boot} {}", fsync.word()))?;

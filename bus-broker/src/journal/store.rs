@@ -15,11 +15,11 @@
 //! are stored uncompressed, so that what is whole can be found in files that are not.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
@@ -49,6 +49,8 @@ const WRITE_AHEAD: u64 = 64 << 20;
 
 /// How often it is looked whether tables are written.
 const TABLE_WAIT: Duration = Duration::from_millis(1);
+/// And how long they are waited for.
+const TABLE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What went wrong with a journal.
 #[derive(Debug)]
@@ -226,10 +228,14 @@ impl Store {
     pub(crate) fn settle(&self) -> Result<(), JournalError> {
         self.sync()?;
         self.write_tables()?;
+        let end = Instant::now() + TABLE_PATIENCE;
         let waits = |keyspace: &Keyspace| keyspace.tree.sealed_memtable_count() > 0;
         while self.keyspaces().into_iter().any(waits) {
             // This tells whether the threads that write them have ended.
             self.db.persist(PersistMode::Buffer)?;
+            if Instant::now() > end {
+                return Err(io::Error::from(ErrorKind::TimedOut).into());
+            }
             // fjall tells nobody when a table is written.
             std::thread::park_timeout(TABLE_WAIT);
         }

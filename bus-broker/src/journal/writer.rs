@@ -69,6 +69,7 @@ impl Writer {
             wake,
             stopped,
             counts: JournalCounts::default(),
+            unsettled: rescued.was_open,
             unsynced: false,
             next_sync: Instant::now(),
             told_lost: 0,
@@ -122,6 +123,8 @@ struct Work {
     wake: Box<dyn Fn() + Send>,
     stopped: Receiver<()>,
     counts: JournalCounts,
+    /// Whether what came before the book was opened may never have come to the disk.
+    unsettled: bool,
     unsynced: bool,
     next_sync: Instant,
     told_lost: u64,
@@ -196,6 +199,7 @@ impl Work {
     /// One batch and what is due after it. Doing it again after an error does nothing twice.
     fn step(&mut self, batch: &mut Batch) -> Result<(), JournalError> {
         self.open_again()?;
+        self.settle()?;
         self.write(batch)?;
         self.sync_when_due()?;
         if self.housekeeping.is_due(Instant::now()) {
@@ -213,11 +217,24 @@ impl Work {
             let (mut book, mut rescued) = self.open_whole()?;
             // What readers may have seen is not given to other messages.
             rescued.lost += book.go_on_from(self.journal.tail(), process::now())?;
+            self.unsettled = true;
             tell(&rescued, &self.say);
             book.cursors = self.journal.cursors.clone();
-            self.journal.show(&book);
             self.housekeeping.begin_anew();
             self.book = Some(book);
+        }
+        Ok(())
+    }
+
+    /// A disk says once that it did not take what was written, and a sync that comes later says nothing of
+    /// that. In tables all of it is written anew, and then readers may see it.
+    fn settle(&mut self) -> Result<(), JournalError> {
+        if self.unsettled
+            && let Some(book) = &self.book
+        {
+            book.store.settle()?;
+            self.journal.show(book);
+            self.unsettled = false;
         }
         Ok(())
     }

@@ -97,6 +97,39 @@ fn a_fast_publisher_does_not_take_the_room_that_is_to_stay_free() {
 }
 
 #[test]
+fn a_full_disk_does_not_stop_the_start_after_a_crash() {
+    let Some(disk) = Disk::mount(100 * MIB) else {
+        eprintln!("left out: a tmpfs cannot be mounted here");
+        return;
+    };
+    let dir = disk.path().join("journal");
+    let (mut book, _) = rescue::open(&dir, Fsync::Always, None).unwrap();
+    let arrival = Arrival {
+        draft: payload("web", 0, 60_000),
+        is_durable: true,
+        refusal: None,
+        owner: None,
+        first: None,
+    };
+    book.append(&mut [arrival], 1_000).unwrap();
+    drop(book);
+    let filler = disk.path().join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+    let (told, tells) = crossbeam_channel::unbounded();
+    let say: Say = Arc::new(move |line| told.send(line.to_owned()).unwrap());
+    let writer = Writer::start(&config(&dir), say, Box::new(|| {}), None).unwrap();
+    let line = tells.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(line.contains("the journal cannot be written"), "{line}");
+    drop(file);
+    std::fs::remove_file(filler).unwrap();
+    writer.intake.append(payload("web", 1, 60_000));
+    let outcome = writer.outcomes.recv_timeout(Duration::from_secs(60));
+    assert!(matches!(outcome, Ok(Outcome::Placed(_))), "{outcome:?}");
+    writer.close();
+}
+
+#[test]
 fn a_limit_of_bytes_holds_for_the_files_within_the_margin_that_the_docs_tell() {
     for size in [60_000, 700] {
         let dir = scratch();
