@@ -2,7 +2,7 @@
 //!
 //! A damaged place in one of the tables stops whoever comes by it: retention, a note, or one of the
 //! database's own threads, which says only that it ended. Opening it again does not help then, and
-//! what is whole must move to a new database, as where it does not open at all (`rescue.rs`).
+//! what is whole must move to a new database, as where it does not open at all (`anew.rs`).
 
 use std::time::{Duration, Instant};
 

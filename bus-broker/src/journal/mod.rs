@@ -4,7 +4,8 @@
 //! appends, `retain.rs` deletes, `read.rs` reads, `rescue.rs` opens whatever it finds. One thread
 //! writes (`writer.rs`) and keeps house (`housekeeping.rs`), and whoever has something for it puts it
 //! into a bounded queue (`intake.rs`). Everybody else reads through a [`Journal`]; the first to do so
-//! looks for damage (`check.rs`), and what cannot be worked with is made anew (`doubt.rs`).
+//! looks for damage (`check.rs`). A database that does not open, or that cannot be worked with
+//! (`doubt.rs`), is replaced by one of what is whole in it (`anew.rs`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ mod shares;
 mod read;
 mod subs;
 mod rescue;
+mod anew;
 mod intake;
 mod batch;
 mod counts;

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::anew;
 use super::book::{Arrival, Book};
 use super::entry::Entry;
 use super::limits::Fsync;
@@ -67,7 +68,7 @@ pub struct Verified {
 impl Offline {
     /// Opens the journal in this folder, which must be there.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        if !rescue::is_there(dir) {
+        if !anew::is_there(dir) {
             let text = format!("{}: there is no journal", dir.display());
             return Err(std::io::Error::new(std::io::ErrorKind::NotFound, text).into());
         }

@@ -3,33 +3,25 @@
 //! The database below reads its write-ahead files up to the first damaged place and cuts off what
 //! is behind it, and does not open at all where certain files are damaged. Entries tell for
 //! themselves what they are, so after a crash the write-ahead files are searched before it opens,
-//! and what it did not find is put back. Where it does not open, a new database is made beside it of
-//! every entry and durable subscription that is whole in its files, and only when all of them are in
-//! there does the new one take the place of the old one, which is set aside. Whoever is interrupted
-//! at that begins again, or goes on where nothing but names was left to change.
+//! and what it did not find is put back. Where it does not open, every entry and durable subscription
+//! that is whole in its files moves to a new one (`anew.rs`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::anew::{start_anew, sync, take_place};
 use super::book::Book;
 use super::entry::{Entry, MARK};
 use super::limits::Fsync;
-use super::rows::{CONSUMER_MARK, Consumer, key};
+use super::rows::{CONSUMER_MARK, Consumer};
 use super::store::{FOLDER, JournalError, Store, Watch};
 
 /// A file that is there while the journal is open, with the id of this start of the system and with
 /// when what is written is synced.
 const OPEN: &str = "open";
-/// The folder of a journal that is to take the damaged one's place. It is whole when the damaged one
-/// has left its place.
-const NEW: &str = "new";
-/// A file in there, with what will have to be said.
-const NOTE: &str = "note";
-/// How the folders of damaged ones are named, before a number that grows.
-const ASIDE: &str = "damaged-";
 /// Offsets that are left out after a power cut that may have taken entries.
 const SKIPPED: u64 = 1 << 20;
 
@@ -75,16 +67,16 @@ impl Rescue {
 
 /// What was found in files, by offset and by name.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     /// In which file, and where. Only that is remembered: entries can be large.
-    entries: BTreeMap<u64, (usize, usize)>,
-    consumers: BTreeMap<String, Consumer>,
+    pub(super) entries: BTreeMap<u64, (usize, usize)>,
+    pub(super) consumers: BTreeMap<String, Consumer>,
     files: Vec<Searched>,
 }
 
 impl Found {
     /// Of the rows of one name the last one counts.
-    fn learn(&mut self, name: String, consumer: Consumer) {
+    pub(super) fn learn(&mut self, name: String, consumer: Consumer) {
         let known = self.consumers.get(&name);
         if known.is_none_or(|known| known.below <= consumer.below) {
             self.consumers.insert(name, consumer);
@@ -106,13 +98,6 @@ impl Searched {
             None => Ok(fs::read(&self.path)?.into()),
         }
     }
-}
-
-/// Whether there is a journal in this folder.
-pub(super) fn is_there(dir: &Path) -> bool {
-    [dir.join(FOLDER), dir.join(NEW).join(FOLDER)]
-        .iter()
-        .any(|folder| folder.is_dir())
 }
 
 /// Opens the journal in this folder. What the system refuses is told with the folder's name.
@@ -216,7 +201,7 @@ pub(super) fn closed(dir: &Path) {
     fs::remove_file(dir.join(OPEN)).ok();
 }
 
-fn open_book(dir: &Path, watch: Option<Watch>) -> Result<Book, JournalError> {
+pub(super) fn open_book(dir: &Path, watch: Option<Watch>) -> Result<Book, JournalError> {
     let book = Book::open(Store::open(dir, watch)?)?;
     book.id()?;
     Ok(book)
@@ -228,121 +213,7 @@ fn is_free(dir: &Path) -> std::io::Result<bool> {
     Ok(lock.try_lock().is_ok())
 }
 
-/// Makes a new database of what is whole in the damaged one, and opens it in that one's place.
-fn start_anew(
-    dir: &Path,
-    watch: Option<Watch>,
-    earlier: &Found,
-    rescue: &mut Rescue,
-) -> Result<Book, JournalError> {
-    let new = dir.join(NEW);
-    clear(&new)?;
-    let built = build(dir, &new, watch.clone(), earlier);
-    if built.is_err() {
-        // Where the disk is full, half of it helps nobody.
-        clear(&new)?;
-    }
-    built?;
-    set_aside(dir, watch.as_ref())?;
-    take_place(dir, rescue)?;
-    open_book(dir, watch)
-}
-
-/// Removes a folder that may be there.
-fn clear(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// Writes the new database, and beside it what will have to be said. All of it is on disk then.
-fn build(
-    dir: &Path,
-    new: &Path,
-    watch: Option<Watch>,
-    earlier: &Found,
-) -> Result<(), JournalError> {
-    let mut found = search(&dir.join(FOLDER), &[])?;
-    let mut book = open_book(new, watch)?;
-    let mut restored = put_back(&mut book, &found)?;
-    // Opening the damaged one cut off what its write-ahead files had had before.
-    restored += put_back(&mut book, earlier)?;
-    for (name, consumer) in &earlier.consumers {
-        found.learn(name.clone(), consumer.clone());
-    }
-    let mut batch = book.store.batch();
-    for (name, consumer) in &found.consumers {
-        batch.insert(&book.store.consumers, name.as_str(), consumer.to_row(name));
-    }
-    // What was before the first of them went to retention, or is lost with the rest.
-    let all = found.entries.keys().chain(earlier.entries.keys());
-    let floor = all.min().copied().unwrap_or(0);
-    batch.insert(&book.store.meta, "floor", key(floor));
-    book.store.commit(batch, "restore")?;
-    book.floor = floor;
-    let lost = book.mark_lost(floor, logbus_process::now())?;
-    let done = found
-        .consumers
-        .values()
-        .map(|consumer| consumer.handed.max(consumer.below));
-    let done = done.max().unwrap_or(0);
-    if done > book.next {
-        book.skip(done - book.next)?;
-    }
-    book.store.sync()?;
-    fs::write(new.join(NOTE), format!("{restored} {lost}"))?;
-    sync(&new.join(NOTE))?;
-    Ok(sync(new)?)
-}
-
-/// Moves the damaged database out of the way. From then on the new one is the journal.
-fn set_aside(dir: &Path, watch: Option<&Watch>) -> Result<(), JournalError> {
-    let seconds = logbus_process::now() / 1_000_000_000;
-    let names = (seconds..).map(|number| dir.join(format!("{ASIDE}{number}")));
-    let mut free = names.filter(|path| !path.exists());
-    if let Some(aside) = free.next() {
-        fs::rename(dir.join(FOLDER), aside)?;
-    }
-    sync(dir)?;
-    logbus_process::crash_point("journal", "aside");
-    watch.map_or(Ok(()), |watch| Ok(watch("aside")?))
-}
-
-/// Moves the new database to the place that the damaged one has left, where there is one.
-fn take_place(dir: &Path, rescue: &mut Rescue) -> Result<(), JournalError> {
-    let new = dir.join(NEW);
-    if dir.join(FOLDER).exists() || !new.join(FOLDER).exists() {
-        return Ok(());
-    }
-    let note = fs::read_to_string(new.join(NOTE)).unwrap_or_default();
-    let mut counts = note.split(' ').map(|count| count.parse().unwrap_or(0));
-    rescue.restored += counts.next().unwrap_or(0);
-    rescue.lost += counts.next().unwrap_or(0);
-    rescue.set_aside = last_aside(dir)?;
-    fs::rename(new.join(FOLDER), dir.join(FOLDER))?;
-    sync(dir)?;
-    Ok(clear(&new)?)
-}
-
-/// What was set aside last.
-fn last_aside(dir: &Path) -> io::Result<Option<PathBuf>> {
-    let mut last = None;
-    for item in fs::read_dir(dir)? {
-        let path = item?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let number = name.strip_prefix(ASIDE).and_then(|n| n.parse::<u64>().ok());
-        last = last.max(number.map(|number| (number, path)));
-    }
-    Ok(last.map(|(_, path)| path))
-}
-
-/// Has a file, or which names are in a folder, on disk.
-fn sync(path: &Path) -> io::Result<()> {
-    fs::File::open(path)?.sync_all()
-}
-
-fn put_back(book: &mut Book, found: &Found) -> Result<u64, JournalError> {
+pub(super) fn put_back(book: &mut Book, found: &Found) -> Result<u64, JournalError> {
     let mut restored = 0;
     let mut file = (usize::MAX, Cow::default());
     for (name, at) in found.entries.values() {
@@ -357,7 +228,7 @@ fn put_back(book: &mut Book, found: &Found) -> Result<u64, JournalError> {
 }
 
 /// Searches all files below a folder that have one of these endings (none: any).
-fn search(folder: &Path, endings: &[&str]) -> Result<Found, JournalError> {
+pub(super) fn search(folder: &Path, endings: &[&str]) -> Result<Found, JournalError> {
     let mut found = Found::default();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
