@@ -87,7 +87,7 @@ pub(crate) struct Figures {
     pub(crate) rounds: Vec<f64>,
 }
 
-/// A ratio as it was measured.
+/// A ratio as it was measured, or the figure that something is expected of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Compared {
     pub(crate) of: String,
@@ -173,7 +173,11 @@ impl Ratio {
         let (of, to) = (find(self.of)?, find(self.to)?);
         let pairs = of.rounds.iter().zip(&to.rounds);
         let ratios: Vec<f64> = pairs.map(|(of, to)| of / to).collect();
-        let (ratio, own) = (Spread::of(&ratios), Spread::of(&of.rounds));
+        // What is expected of a figure alone is held against that; beside nothing there is no ratio.
+        let ratio = match self.target {
+            Target::FigureAtLeast(_) | Target::FigureAtMost(_) => Spread::of(&of.rounds),
+            Target::AtLeast(_) | Target::AtMost(_) | Target::None => Spread::of(&ratios),
+        };
         Ok(Compared {
             of: self.of.to_owned(),
             to: self.to.to_owned(),
@@ -181,10 +185,10 @@ impl Ratio {
             ratio,
             target: self.target,
             is_met: match self.target {
-                Target::AtLeast(bound) => Some(ratio.median >= bound),
-                Target::AtMost(bound) => Some(ratio.median <= bound),
-                Target::FigureAtLeast(bound) => Some(own.median >= bound),
-                Target::FigureAtMost(bound) => Some(own.median <= bound),
+                Target::AtLeast(bound) | Target::FigureAtLeast(bound) => {
+                    Some(ratio.median >= bound)
+                }
+                Target::AtMost(bound) | Target::FigureAtMost(bound) => Some(ratio.median <= bound),
                 Target::None => None,
             },
         })

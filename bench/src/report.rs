@@ -29,7 +29,10 @@ pub(crate) fn text(outcome: &Outcome) -> String {
         let _infallible = writeln!(text, "  {name:<44} {quantity:<6} {shown}");
     }
     for compared in &outcome.compared {
-        let pair = format!("{} : {}", compared.of, compared.to);
+        let pair = match beside(compared) {
+            "" => compared.of.clone(),
+            to => format!("{} : {to}", compared.of),
+        };
         let Compared {
             quantity, ratio, ..
         } = compared;
@@ -77,7 +80,7 @@ fn markdown(outcomes: &[Outcome]) -> String {
         let _infallible = writeln!(text, "- {what}: {value}");
     }
     text.push_str(
-        "\n| | beside | | ratio | quartiles | target | |\n|---|---|---|---|---|---|---|\n",
+        "\n| | beside | | ratio, or figure | quartiles | target | |\n|---|---|---|---|---|---|---|\n",
     );
     for compared in outcomes.iter().flat_map(|outcome| &outcome.compared) {
         let Spread { low, median, high } = compared.ratio;
@@ -88,7 +91,7 @@ fn markdown(outcomes: &[Outcome]) -> String {
             text,
             "| {} | {} | {} | {} | {} to {} | {} | {verdict} |",
             compared.of,
-            compared.to,
+            beside(compared),
             compared.quantity,
             number(median),
             number(low),
@@ -122,6 +125,14 @@ fn section(outcome: &Outcome, text: &mut String) {
     }
 }
 
+/// What something is measured beside, if it is beside anything.
+fn beside(compared: &Compared) -> &str {
+    match compared.target {
+        Target::FigureAtLeast(_) | Target::FigureAtMost(_) => "",
+        Target::AtLeast(_) | Target::AtMost(_) | Target::None => &compared.to,
+    }
+}
+
 fn expected(compared: &Compared) -> String {
     match compared.is_met {
         Some(is_met) => {
@@ -136,15 +147,16 @@ fn bound(target: Target) -> String {
     match target {
         Target::AtLeast(bound) => format!("≥ {bound}"),
         Target::AtMost(bound) => format!("≤ {bound}"),
-        Target::FigureAtLeast(bound) => format!("itself ≥ {}", number(bound)),
-        Target::FigureAtMost(bound) => format!("itself ≤ {}", number(bound)),
+        Target::FigureAtLeast(bound) => format!("≥ {}", number(bound)),
+        Target::FigureAtMost(bound) => format!("≤ {}", number(bound)),
         Target::None => String::new(),
     }
 }
 
 fn factor(ratio: Spread) -> String {
     let Spread { low, median, high } = ratio;
-    format!("{median:.2} ({low:.2} to {high:.2})")
+    let (low, median, high) = (number(low), number(median), number(high));
+    format!("{median} ({low} to {high})")
 }
 
 fn shown(spread: Spread, unit: &str) -> String {
