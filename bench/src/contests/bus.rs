@@ -1,7 +1,7 @@
 //! What stands between publishers and subscribers in contests: a broker or a peer of its kind.
 //!
-//! Each is started on ports of its own, with queues larger than a window, so that it has no reason to
-//! drop anything.
+//! Each is started on ports of its own, with queues of which a half is larger than a window, so that it has
+//! no reason to drop anything (`bench/src/peers/socket.rs`).
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Bus {
     pub(super) fn own(arena: &Arena, journal: Option<&Path>) -> anyhow::Result<Self> {
         let mut command = arena.own("bus-broker")?;
         command.args(["--publishers", ANYWHERE, "--subscribers", ANYWHERE]);
-        command.args(["--subscriber-queue", "50000"]);
+        command.args(["--subscriber-queue", "100000"]);
         if let Some(folder) = journal {
             command.arg("--journal").arg(folder);
             command.args(["--journal-topics", "*", "--durable-endpoint", ANYWHERE]);

@@ -4,8 +4,9 @@
 use anyhow::ensure;
 use zmq::{Context, Socket, SocketType};
 
-/// Messages that may wait at each end, more than a window has.
-pub(super) const QUEUE: i32 = 50_000;
+/// Messages that may wait at each end. libzmq hears only of every half of a queue that it was taken, so
+/// that nobody drops before half of one is full: that is more than a window has.
+pub(super) const QUEUE: i32 = 100_000;
 
 /// A socket with such queues.
 pub(super) fn open(context: &Context, kind: SocketType) -> anyhow::Result<Socket> {
