@@ -22,6 +22,7 @@ pub(crate) struct Contest {
     pub(crate) contenders: Contenders,
     /// The ratios that the table shows.
     pub(crate) ratios: &'static [Ratio],
+    pub(crate) picture: Picture,
 }
 
 /// Something that is measured.
@@ -29,6 +30,39 @@ pub(crate) struct Contest {
 pub(crate) struct Quantity {
     pub(crate) name: &'static str,
     pub(crate) unit: &'static str,
+}
+
+/// How it is drawn.
+pub(crate) enum Picture {
+    /// A bar for each contender: the first quantity.
+    Bars,
+    /// Lines over what grows from point to point.
+    Lines(Lines),
+}
+
+/// Some lines with the same axes. What grows is on an axis of powers of ten.
+pub(crate) struct Lines {
+    /// What grows.
+    pub(crate) over: &'static str,
+    /// What was measured.
+    pub(crate) what: &'static str,
+    /// Whether that has an axis of powers of ten, too.
+    pub(crate) is_by_powers: bool,
+    pub(crate) lines: fn() -> Vec<Line>,
+}
+
+/// A line of a picture.
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) is_dashed: bool,
+    pub(crate) points: Vec<Point>,
+}
+
+/// Whose figure stands where on a line.
+pub(crate) struct Point {
+    pub(crate) at: u64,
+    pub(crate) contender: &'static str,
+    pub(crate) quantity: &'static str,
 }
 
 /// Who takes part.

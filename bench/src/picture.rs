@@ -1,12 +1,22 @@
-//! A contest's picture: a bar for each contender, as long as its median of the first quantity, with the
-//! quartiles as a line across its end.
+//! A contest's picture.
+//!
+//! A bar for each contender, as long as its median of the first quantity, with the quartiles as a line
+//! across its end; or lines over what grows (`lines.rs`), where the contest says so.
+
+mod lines;
+
+use std::path::Path;
 
 use anyhow::Context;
 use plotters::prelude::*;
 
 use crate::arena::root;
-use crate::contest::Outcome;
+use crate::contest::{Outcome, Picture};
+use crate::contests::CONTESTS;
 use crate::statistics::Spread;
+
+/// The drawing library's errors hold what it drew on; they are only told.
+type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 const WIDTH: u32 = 860;
 const BAR: u32 = 34;
@@ -20,6 +30,21 @@ pub(crate) fn name(contest: &str) -> String {
 
 /// Draws it.
 pub(crate) fn draw(outcome: &Outcome) -> anyhow::Result<()> {
+    if outcome.figures.is_empty() {
+        return Ok(());
+    }
+    let path = root().join("docs/pictures").join(name(&outcome.name));
+    let contest = CONTESTS.iter().find(|contest| contest.name == outcome.name);
+    let drawn = match contest.map(|contest| &contest.picture) {
+        Some(Picture::Lines(form)) => lines::draw(&path, form, outcome),
+        Some(Picture::Bars) | None => draw_bars(&path, outcome),
+    };
+    drawn
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .with_context(|| path.display().to_string())
+}
+
+fn draw_bars(path: &Path, outcome: &Outcome) -> Drawn {
     let Some(first) = outcome.figures.first() else {
         return Ok(());
     };
@@ -30,17 +55,10 @@ pub(crate) fn draw(outcome: &Outcome) -> anyhow::Result<()> {
     let bars: Vec<(&str, Spread)> = of_first
         .map(|figures| (figures.contender.as_str(), Spread::of(&figures.rounds)))
         .collect();
-    let path = root().join("docs/pictures").join(name(&outcome.name));
-    bar_chart(&path, &bars, &format!("{}, {}", first.quantity, first.unit))
-        .map_err(|error| anyhow::anyhow!("{error}"))
-        .with_context(|| path.display().to_string())
+    bar_chart(path, &bars, &format!("{}, {}", first.quantity, first.unit))
 }
 
-fn bar_chart(
-    path: &std::path::Path,
-    bars: &[(&str, Spread)],
-    axis: &str,
-) -> Result<(), Box<dyn std::error::Error>> {
+fn bar_chart(path: &Path, bars: &[(&str, Spread)], axis: &str) -> Drawn {
     let height = BAR * bars.len() as u32 + 60;
     // A range of segments has its last one, too.
     let last = bars.len().saturating_sub(1);
@@ -103,6 +121,7 @@ fn short(value: f64) -> String {
     match value {
         value if value >= 1e6 => format!("{:.1} M", value / 1e6),
         value if value >= 1e3 => format!("{:.0} k", value / 1e3),
+        value if value.fract() == 0.0 => format!("{value:.0}"),
         value => format!("{value:.1}"),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 
 use crate::arena::Arena;
-use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Picture, Ratio, Target};
 
 use super::bus::Bus;
 use super::{CPU, RATE};
@@ -42,6 +42,7 @@ pub(super) const CONTEST: Contest = Contest {
             target: Target::AtLeast(0.8),
         },
     ],
+    picture: Picture::Bars,
 };
 
 fn pass(arena: &Arena, has_journal: bool) -> anyhow::Result<Vec<f64>> {

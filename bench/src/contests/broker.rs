@@ -4,7 +4,7 @@
 //! has messages of its own, with the same records in them.
 
 use crate::arena::Arena;
-use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Picture, Ratio, Target};
 
 use super::bus::{Bus, Flow, nats};
 use super::{CPU, RATE};
@@ -59,6 +59,7 @@ pub(super) const CONTEST: Contest = Contest {
             target: Target::None,
         },
     ],
+    picture: Picture::Bars,
 };
 
 fn own(arena: &Arena, topics: Option<u64>) -> anyhow::Result<Vec<f64>> {

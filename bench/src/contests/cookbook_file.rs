@@ -4,7 +4,7 @@
 //! logsub; and the Cookbook's own listener. No more than a window of messages is on its way, so nothing is lost.
 
 use crate::arena::Arena;
-use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Picture, Ratio, Target};
 use crate::program::Program;
 
 use super::{CPU, RATE, figures, into_file, progress};
@@ -52,6 +52,7 @@ pub(super) const CONTEST: Contest = Contest {
             target: Target::AtLeast(6.0),
         },
     ],
+    picture: Picture::Bars,
 };
 
 /// The limit; `native_file.rs` has it, too.

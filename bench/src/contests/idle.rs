@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::arena::{Arena, free_port};
-use crate::contest::{Contender, Contenders, Contest, Quantity, Ratio};
+use crate::contest::{Contender, Contenders, Contest, Picture, Quantity, Ratio};
 use crate::program::Program;
 
 /// How long nothing happens.
@@ -60,6 +60,7 @@ pub(super) const CONTEST: Contest = Contest {
         Ratio::itself(TERMINAL, CPU, 10.0),
         Ratio::itself(PUBLISHER, CPU, 10.0),
     ],
+    picture: Picture::Bars,
 };
 
 fn subscriber(arena: &Arena, into_file: bool) -> anyhow::Result<Vec<f64>> {

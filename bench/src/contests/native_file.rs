@@ -4,7 +4,7 @@
 //! difference.
 
 use crate::arena::Arena;
-use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Picture, Ratio, Target};
 use crate::program::Program;
 
 use super::bus::ANYWHERE;
@@ -33,6 +33,7 @@ pub(super) const CONTEST: Contest = Contest {
         quantity: RATE.name,
         target: Target::AtLeast(3.0),
     }],
+    picture: Picture::Bars,
 };
 
 fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {

@@ -4,7 +4,7 @@
 //! process that takes and forgets; the other's records go to a file, by a thread of its own.
 
 use crate::arena::Arena;
-use crate::contest::{Contender, Contenders, Contest, Quantity, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Picture, Quantity, Ratio, Target};
 use crate::program::Program;
 
 /// Calls of each setting in a round.
@@ -68,6 +68,7 @@ pub(super) const CONTEST: Contest = Contest {
         ratio(LOG, "8 threads, bursts: p99", Target::FigureAtMost(1000.0)),
         ratio(TRACING, "1 thread, 50,000/s: median", Target::None),
     ],
+    picture: Picture::Bars,
 };
 
 const fn ns(name: &'static str) -> Quantity {

@@ -6,7 +6,7 @@
 use anyhow::{Context, ensure};
 
 use crate::arena::Arena;
-use crate::contest::{Contenders, Contest, Figures, Quantity, Ratio, Target};
+use crate::contest::{Contenders, Contest, Figures, Picture, Quantity, Ratio, Target};
 
 const CALL: &str = "a call";
 const RECORD: &str = "a record";
@@ -25,6 +25,7 @@ pub(super) const PYTHON_CALLS: Contest = Contest {
         shown("logbus.Handler, ZeroMQ", "Cookbook ZeroMQ handler", CALL),
         shown("logbus.Handler, NNG", "Cookbook pynng handler", CALL),
     ],
+    picture: Picture::Bars,
 };
 
 pub(super) const HANDLERS: Contest = Contest {
@@ -41,6 +42,7 @@ pub(super) const HANDLERS: Contest = Contest {
         shown("syslog, UDP: logsub", "syslog, UDP: Python", RECORD),
         shown("socket, pickles: logsub", "socket, pickles: Python", RECORD),
     ],
+    picture: Picture::Bars,
 };
 
 pub(super) const TERMINAL: Contest = Contest {
@@ -56,6 +58,7 @@ pub(super) const TERMINAL: Contest = Contest {
         shown("logsub", "fblog", "terminal"),
         shown("logsub", "fblog", "file"),
     ],
+    picture: Picture::Bars,
 };
 
 const fn shown(of: &'static str, to: &'static str, quantity: &'static str) -> Ratio {

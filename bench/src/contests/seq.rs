@@ -1,7 +1,7 @@
 //! Events to a server that answers at once: logsub's Seq handler, on disk first, beside seqlog.
 
 use crate::arena::{Arena, free_port};
-use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Picture, Ratio, Target};
 use crate::program::Program;
 
 use super::{CPU, RATE, figures};
@@ -31,6 +31,7 @@ pub(super) const CONTEST: Contest = Contest {
         quantity: RATE.name,
         target: Target::AtLeast(10.0),
     }],
+    picture: Picture::Bars,
 };
 
 fn logsub(arena: &Arena) -> anyhow::Result<Vec<f64>> {

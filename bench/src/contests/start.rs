@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use crate::arena::{Arena, free_port};
-use crate::contest::{Contender, Contenders, Contest, Quantity, Ratio};
+use crate::contest::{Contender, Contenders, Contest, Picture, Quantity, Ratio};
 use crate::program::Program;
 
 /// Starts of a round.
@@ -45,6 +45,7 @@ pub(super) const CONTEST: Contest = Contest {
         Ratio::itself(LOGSUB, TIME, 50.0),
         Ratio::itself(HELP, TIME, 10.0),
     ],
+    picture: Picture::Bars,
 };
 
 /// Starts programs while records flow; the mean time, in ms.

@@ -4,7 +4,7 @@
 //! are in one process in both cases, so that what differs is the broker's work.
 
 use crate::arena::Arena;
-use crate::contest::{Contender, Contenders, Contest, Ratio, Target};
+use crate::contest::{Contender, Contenders, Contest, Picture, Ratio, Target};
 
 use super::bus::{Bus, Flow};
 use super::{CPU, RATE};
@@ -32,6 +32,7 @@ pub(super) const CONTEST: Contest = Contest {
         quantity: RATE.name,
         target: Target::AtLeast(0.95),
     }],
+    picture: Picture::Bars,
 };
 
 fn pass(arena: &Arena, topics: u64) -> anyhow::Result<Vec<f64>> {
