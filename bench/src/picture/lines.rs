@@ -53,13 +53,8 @@ pub(super) fn draw(path: &Path, form: &Lines, outcome: &Outcome) -> Drawn {
     };
     let over = (left / FREE..right * FREE).log_scale();
     if form.is_by_powers {
-        chart(
-            path,
-            form,
-            &lines,
-            over,
-            (low / FREE..high * FREE).log_scale(),
-        )
+        let what = 10f64.powf(low.log10().floor())..10f64.powf(high.log10().ceil());
+        chart(path, form, &lines, over, what.log_scale())
     } else {
         chart(path, form, &lines, over, 0.0..high * FREE)
     }
@@ -118,6 +113,7 @@ where
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(PEER.mix(0.4))
+        .y_labels(6)
         .x_desc(form.over)
         .y_desc(form.what)
         .x_label_formatter(&|value| short(*value))
