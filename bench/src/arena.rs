@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
 
 use crate::program::Program;
@@ -73,6 +74,19 @@ impl Arena {
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
+}
+
+/// Sees to it that this program and those that it starts may have so many descriptors each.
+pub(crate) fn allow_descriptors(count: u64) -> anyhow::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft >= count {
+        return Ok(());
+    }
+    anyhow::ensure!(
+        hard >= count,
+        "{count} descriptors are needed, and {hard} allowed: ulimit -Hn"
+    );
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
 }
 
 /// A TCP port of this machine that nobody listens at.

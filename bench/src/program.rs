@@ -4,7 +4,7 @@
 //! is what Linux counts for all of its threads. Dropped, it is killed: no contest leaves a program
 //! behind.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -82,6 +82,12 @@ impl Program {
         let rest = self.wait_for(word)?;
         rest.parse()
             .with_context(|| format!("{} said {word} {rest}", self.name))
+    }
+
+    /// Gives it a line on standard input, for which a peer waits.
+    pub(crate) fn tell(&self, line: &str) -> anyhow::Result<()> {
+        let mut input = self.child.stdin.as_ref().context("there is no pipe")?;
+        writeln!(input, "{line}").with_context(|| format!("{} has ended", self.name))
     }
 
     /// The CPU time of all its threads so far, in seconds; in steps of ten milliseconds.

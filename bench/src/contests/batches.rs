@@ -50,7 +50,7 @@ fn pass(arena: &Arena, has_journal: bool) -> anyhow::Result<Vec<f64>> {
     let journal = has_journal.then(|| folder.path().join("journal"));
     let bus = Bus::own(arena, journal.as_deref())?;
     let count = arena.amount(RECORDS);
-    let result = bus.pass_batches(arena, count);
+    let result = bus.pass_records(arena, count, &[]);
     bus.end()?;
     if let Some(journal) = journal {
         check(arena, &journal, count).context("the journal")?;

@@ -87,8 +87,13 @@ impl Bus {
         self.measure(&sender, &receiver, flow.count)
     }
 
-    /// The same for the records of a native publisher, in batches.
-    pub(super) fn pass_batches(&self, arena: &Arena, count: u64) -> anyhow::Result<Vec<f64>> {
+    /// The same for the records of a native publisher, which is started with these arguments.
+    pub(super) fn pass_records(
+        &self,
+        arena: &Arena,
+        count: u64,
+        arguments: &[&str],
+    ) -> anyhow::Result<Vec<f64>> {
         let number = count.to_string();
         let publish = [
             "--connect",
@@ -97,7 +102,7 @@ impl Bus {
             &number,
             "--windowed",
         ];
-        let sender = arena.peer("publish", &publish)?;
+        let sender = arena.peer("publish", &[&publish, arguments].concat())?;
         let acks = sender.wait_for("acks")?;
         let receive = [
             "--connect",
@@ -120,6 +125,32 @@ impl Bus {
         measure(&self.program, sender, receiver, count)
     }
 
+    /// Rate, CPU time of the broker, and the memory in KiB that it takes for one publisher: of the records
+    /// of many publishers to subscribers that get all of them.
+    pub(super) fn pass_crowd(&self, arena: &Arena, crowd: &Crowd) -> anyhow::Result<Vec<f64>> {
+        let publishers = crowd.start(arena, &self.publishers)?;
+        let acks: Vec<String> = wait_for_all(&publishers, "acks")?;
+        let (sockets, first) = (crowd.subscribers.to_string(), crowd.publishers.to_string());
+        let (count, acks) = (crowd.count().to_string(), acks.join(","));
+        let mut receive = vec!["--connect", &self.subscribers, "--sockets", &sockets];
+        receive.extend(["--first", &first, "--count", &count, "--acks", &acks]);
+        let receiver = arena.peer("subscribers", &receive)?;
+        receiver.wait_for("subscribed")?;
+        let without = self.program.resident()?;
+        tell_all(&publishers, "connect")?;
+        wait_for_all::<String>(&publishers, "connected")?;
+        receiver.wait_for("first")?;
+        let memory = (self.program.resident()? - without) * 1e6 / 1024.0;
+        let before = self.program.cpu()?;
+        tell_all(&publishers, "begin")?;
+        let begins: Vec<u64> = wait_for_all(&publishers, "begin")?;
+        let begin = begins.into_iter().min().context("there is no publisher")?;
+        let end = receiver.wait_for_number("end")?;
+        let mut figures = figures(crowd.count(), begin, end, self.program.cpu()? - before);
+        figures.push(memory / crowd.publishers as f64);
+        Ok(figures)
+    }
+
     pub(super) fn end(self) -> anyhow::Result<()> {
         self.program.end()
     }
@@ -130,6 +161,49 @@ pub(super) struct Flow {
     pub(super) count: u64,
     /// Native messages of one record, on so many topics; none: messages of the Cookbook's handler.
     pub(super) topics: Option<u64>,
+}
+
+/// Publishers with native messages of one record, and subscribers that get all of them.
+pub(super) struct Crowd {
+    pub(super) publishers: u64,
+    /// In which the publishers are, as many in each.
+    pub(super) processes: u64,
+    pub(super) subscribers: u64,
+    /// Records of each publisher.
+    pub(super) each: u64,
+}
+
+impl Crowd {
+    fn count(&self) -> u64 {
+        self.publishers * self.each
+    }
+
+    /// The publishers' processes, which do not connect yet.
+    fn start(&self, arena: &Arena, endpoint: &str) -> anyhow::Result<Vec<Program>> {
+        let sockets = (self.publishers / self.processes).to_string();
+        let (processes, each) = (self.processes.to_string(), self.each.to_string());
+        let start = |number: u64| {
+            let number = number.to_string();
+            let mut publish = vec!["--connect", endpoint, "--sockets", &sockets];
+            publish.extend(["--processes", &processes, "--number", &number]);
+            publish.extend(["--each", &each]);
+            arena.peer("publishers", &publish)
+        };
+        (0..self.processes).map(start).collect()
+    }
+}
+
+fn tell_all(programs: &[Program], line: &str) -> anyhow::Result<()> {
+    programs.iter().try_for_each(|program| program.tell(line))
+}
+
+/// What each of them says behind this word.
+fn wait_for_all<N>(programs: &[Program], word: &str) -> anyhow::Result<Vec<N>>
+where
+    N: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let said = programs.iter().map(|program| program.wait_for_number(word));
+    said.collect()
 }
 
 /// The same work for `nats-server`.

@@ -9,6 +9,8 @@ mod bus;
 mod broker;
 mod batches;
 mod topics;
+mod scale;
+mod scale_topics;
 mod seq;
 mod rust_call;
 mod latency;
@@ -34,6 +36,8 @@ pub(crate) const CONTESTS: &[Contest] = &[
     broker::CONTEST,
     batches::CONTEST,
     topics::CONTEST,
+    scale::CONTEST,
+    scale_topics::CONTEST,
     seq::CONTEST,
     rust_call::CONTEST,
     latency::CONTEST,

@@ -2,14 +2,17 @@
 //!
 //! Each is a file and a row here, and runs as a process of its own: `logbus-bench peer NAME …`. It says
 //! on standard output, a line each, where it is (`at ENDPOINT`), when its first message went
-//! (`begin NS`) and when its last one came (`end NS`), in ns since 1970. It stays until its standard
-//! input ends, so that it can be asked for its CPU time.
+//! (`begin NS`) and when its last one came (`end NS`), in ns since 1970. Who must begin together with
+//! others waits for a line. It stays until its standard input ends, so that it can be asked for its CPU
+//! time.
 
 mod socket;
 pub(crate) mod window;
 mod send;
 mod receive;
 mod publish;
+mod publishers;
+mod subscribers;
 mod proxy;
 mod nats;
 mod http;
@@ -21,7 +24,7 @@ mod late;
 
 use std::io::{Read, Write};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 /// A peer.
 pub(crate) struct Peer {
@@ -43,6 +46,14 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "publish",
         run: publish::run,
+    },
+    Peer {
+        name: "publishers",
+        run: publishers::run,
+    },
+    Peer {
+        name: "subscribers",
+        run: subscribers::run,
     },
     Peer {
         name: "proxy",
@@ -96,6 +107,13 @@ fn say(line: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
+}
+
+/// Waits until the contest says that it may go on.
+fn wait_for_a_line() -> anyhow::Result<()> {
+    let length = std::io::stdin().read_line(&mut String::new())?;
+    ensure!(length > 0, "the contest has ended");
+    Ok(())
 }
 
 /// Waits until nobody needs this peer any more.

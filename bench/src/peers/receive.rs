@@ -1,8 +1,8 @@
 //! `receive`: plain SUB sockets that take messages and forget them.
 //!
 //! Nothing that reads from ZeroMQ can be faster: this is the limit. With `--records` the records of
-//! native messages are counted, by their headers; a broker's greeting says that it has the subscription. With more topics than one there is a socket for each,
-//! all of them polled by one thread.
+//! native messages are counted, by their headers; a broker's greeting says that it has the subscription.
+//! With more topics than one there is a socket for each, all of them polled by one thread.
 
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -15,9 +15,9 @@ use super::window::Progress;
 use super::{say, socket, wait_for_the_end};
 
 /// How long nothing may come, in ms, before it is taken that nothing more will.
-const QUIET: i32 = 20_000;
+pub(super) const QUIET: i32 = 20_000;
 /// Messages taken from one of several sockets before the others get their turn.
-const TURN: usize = 256;
+pub(super) const TURN: usize = 256;
 
 #[derive(Parser)]
 struct Arguments {
@@ -118,9 +118,9 @@ fn take_some(
 }
 
 /// A message whose first frame was taken.
-struct Frames<'a> {
-    socket: &'a Socket,
-    message: &'a mut Message,
+pub(super) struct Frames<'a> {
+    pub(super) socket: &'a Socket,
+    pub(super) message: &'a mut Message,
 }
 
 impl Frames<'_> {
@@ -132,14 +132,14 @@ impl Frames<'_> {
         Ok(is_more)
     }
 
-    fn skip(mut self) -> anyhow::Result<()> {
+    pub(super) fn skip(mut self) -> anyhow::Result<()> {
         while self.next()? {}
         Ok(())
     }
 }
 
 /// The records of a native message; none of what is no native message, as a broker's greeting.
-fn records(frames: &mut Frames<'_>) -> anyhow::Result<u64> {
+pub(super) fn records(frames: &mut Frames<'_>) -> anyhow::Result<u64> {
     if !frames.next()? {
         return Ok(0);
     }

@@ -64,7 +64,10 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
         }
         match topics.get(number as usize % topics.len().max(1)) {
             None => sender.send(message.as_slice(), 0)?,
-            Some(topic) => send_native(&sender, topic, number / topics.len() as u64, message)?,
+            Some(topic) => {
+                let sequence = number / topics.len() as u64;
+                send_native(&sender, SenderId(7), topic, sequence, message)?;
+            }
         }
     }
     say(&format!("sent {}", process::now()))?;
@@ -72,7 +75,10 @@ pub(super) fn run(arguments: &[String]) -> anyhow::Result<()> {
 }
 
 /// Waits until there is a subscription to each of what messages begin with. A broker may want more.
-fn wait_for_subscriptions(sender: &Socket, mut beginnings: Vec<&[u8]>) -> anyhow::Result<()> {
+pub(super) fn wait_for_subscriptions(
+    sender: &Socket,
+    mut beginnings: Vec<&[u8]>,
+) -> anyhow::Result<()> {
     while !beginnings.is_empty() {
         if let [1, prefix @ ..] = &sender.recv_bytes(0)?[..] {
             beginnings.retain(|beginning| !beginning.starts_with(prefix));
@@ -86,11 +92,17 @@ pub(super) fn topic(number: u64) -> String {
     format!("myapp{number}.http")
 }
 
-fn send_native(sender: &Socket, topic: &str, sequence: u64, dict: &[u8]) -> anyhow::Result<()> {
+pub(super) fn send_native(
+    sender: &Socket,
+    id: SenderId,
+    topic: &str,
+    sequence: u64,
+    dict: &[u8],
+) -> anyhow::Result<()> {
     let header = Header {
         sequence,
         count: 1,
-        ..Header::new(codec::JSON, SenderId(7))
+        ..Header::new(codec::JSON, id)
     };
     sender.send(topic, SNDMORE)?;
     sender.send(header.to_bytes().as_slice(), SNDMORE)?;

@@ -20,8 +20,7 @@ const PATIENCE: i32 = 30_000;
 /// The sender's end.
 pub(super) struct Window {
     heard: Socket,
-    sent: u64,
-    received: u64,
+    flow: Flow,
 }
 
 /// The receiver's end.
@@ -39,9 +38,18 @@ impl Window {
         say(&format!("acks {}", socket::endpoint(&heard)?))?;
         Ok(Self {
             heard,
-            sent: 0,
-            received: 0,
+            flow: Flow {
+                senders: 1,
+                sent: 0,
+                received: 0,
+            },
         })
+    }
+
+    /// The same for one of so many senders who send equally much: all of them together have the window.
+    pub(super) fn shared_by(mut self, senders: u64) -> Self {
+        self.flow.senders = senders;
+        self
     }
 
     /// Waits until the receiver is there.
@@ -52,12 +60,12 @@ impl Window {
 
     /// Whether nothing more may be sent now.
     pub(super) fn is_full(&self) -> bool {
-        self.sent - self.received >= SIZE
+        self.flow.is_full()
     }
 
     /// Notes a message that was sent.
     pub(super) fn count(&mut self) {
-        self.sent += 1;
+        self.flow.sent += 1;
     }
 
     /// Waits until the receiver has said something new.
@@ -66,11 +74,28 @@ impl Window {
         ensure!(
             said.is_ok(),
             "{} of {} messages were received and no more came",
-            self.received,
-            self.sent
+            self.flow.received,
+            self.flow.sent * self.flow.senders
         );
-        self.received += EVERY;
+        self.flow.received += EVERY;
         Ok(())
+    }
+}
+
+/// What one of some senders knows of what is on its way.
+struct Flow {
+    senders: u64,
+    /// By this one.
+    sent: u64,
+    /// Of all of them.
+    received: u64,
+}
+
+impl Flow {
+    /// Whether this sender has had its part of the window. When all have, as much is on its way as the
+    /// window holds, so that more will be received.
+    fn is_full(&self) -> bool {
+        self.sent * self.senders >= self.received + SIZE
     }
 }
 
@@ -93,5 +118,39 @@ impl Progress {
         }
         self.received = received.max(self.received);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What each of so many senders sends before it waits, where so much was received of all of them.
+    fn sent_before_full(senders: u64, received: u64) -> u64 {
+        let mut flow = Flow {
+            senders,
+            sent: 0,
+            received,
+        };
+        while !flow.is_full() {
+            flow.sent += 1;
+        }
+        flow.sent
+    }
+
+    #[test]
+    fn a_sender_of_its_own_has_the_whole_window() {
+        assert_eq!(sent_before_full(1, 0), SIZE);
+        assert_eq!(sent_before_full(1, 3 * EVERY), SIZE + 3 * EVERY);
+    }
+
+    #[test]
+    fn senders_that_share_a_window_have_no_more_on_their_way_together() {
+        for senders in [3, 100] {
+            for received in [0, 7 * EVERY] {
+                let sent = senders * sent_before_full(senders, received);
+                assert!((SIZE..SIZE + senders).contains(&(sent - received)));
+            }
+        }
     }
 }
