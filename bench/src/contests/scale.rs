@@ -2,7 +2,7 @@
 //!
 //! All of them together send the same number of records, in native messages of one record on one topic,
 //! and each subscriber gets every one. Up to a hundred publishers are processes of their own; a thousand
-//! are [`CROWDED`] processes with as many sockets each, so that the machine measures the broker and not
+//! are sockets in [`CROWDED`] processes, so that the machine measures the broker and not
 //! its scheduler. Memory is what the broker has more when each publisher is connected and has sent one
 //! record; for few publishers it says little, because what anything takes at first is in it.
 

@@ -1,7 +1,7 @@
 //! A window: so many messages at most are on their way between a sender and a receiver.
 //!
 //! What stands between them may drop where a subscriber is slow, and then a rate would say nothing. With
-//! a window smaller than every queue on the way nobody can drop, whoever passes messages on, and all
+//! a window smaller than half of every queue on the way nobody can drop, whoever passes messages on, and all
 //! contenders have the same one. The receiver says now and then by a socket of its own how many it has;
 //! for a program that writes a file, its contest says so (`contests/mod.rs`).
 
@@ -10,7 +10,7 @@ use zmq::{Context, Socket};
 
 use super::{say, socket};
 
-/// Messages on their way at most; every queue of a contender is made larger.
+/// Messages on their way at most; half of every queue of a contender is made larger (`socket.rs`).
 const SIZE: u64 = 40_000;
 /// The receiver speaks up after so many.
 const EVERY: u64 = 1000;
