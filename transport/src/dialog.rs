@@ -102,7 +102,7 @@ impl Caller {
     /// Sends, or gives the message back. While there is no connection, what has room is held; what
     /// was sent when a connection breaks may be lost.
     pub fn send(&mut self, message: Message) -> Result<Sent, Error> {
-        Ok(match send(&self.opened.socket, message)? {
+        Ok(match send(&mut self.opened.socket, message)? {
             Went::Taken => Sent::Taken,
             Went::Busy(message) | Went::NoSuchPeer(message) => Sent::Busy(message),
         })
@@ -223,7 +223,7 @@ impl Switchboard {
         }
         let identity = std::iter::once(Frame::from(&*peer.identity));
         let message = identity.chain(message.into_frames()).collect();
-        Ok(match send(&self.opened.socket, message)? {
+        Ok(match send(&mut self.opened.socket, message)? {
             Went::Taken => Told::Taken,
             Went::NoSuchPeer(_) => Told::Gone,
             Went::Busy(message) => Told::Busy(message.into_frames().skip(1).collect()),
