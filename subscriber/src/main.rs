@@ -19,6 +19,8 @@ use logbus_subscriber::view::aside::Aside;
 use logbus_subscriber::view::config::{Goal, Surroundings};
 use logbus_subscriber::{config, decode, manual, stats, view};
 
+/// What one thread takes for a record another gives back, all the time: at glibc's arenas they waited for
+/// each other.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
