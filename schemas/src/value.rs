@@ -254,11 +254,6 @@ impl<'a> ValueRef<'a> {
             _ => None,
         }
     }
-
-    /// Whether this is `None`.
-    pub fn is_null(&self) -> bool {
-        *self == ValueRef::Null
-    }
 }
 
 impl<'a> From<&'a Value> for ValueRef<'a> {

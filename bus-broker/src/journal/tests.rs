@@ -437,18 +437,23 @@ fn a_message_that_was_refused_is_not_acknowledged_when_it_is_sent_again_after_la
     );
 }
 
+/// A durable message of two records.
+fn two_records(topic: &str, number: u64) -> Arrival {
+    Arrival {
+        draft: draft(topic, 9, number * 2, 2),
+        is_durable: true,
+        refusal: None,
+        owner: None,
+        first: None,
+    }
+}
+
 #[test]
 fn the_last_records_of_a_topic_are_found_whatever_came_since() {
     let mut world = World::new();
     for number in 0..200 {
         let topic = if number % 50 == 0 { "audit" } else { "web" };
-        let mut arrivals = [Arrival {
-            draft: draft(topic, 9, number * 2, 2),
-            is_durable: true,
-            refusal: None,
-            owner: None,
-            first: None,
-        }];
+        let mut arrivals = [two_records(topic, number)];
         world.book().append(&mut arrivals, 5).unwrap();
     }
     let known = ["audit", "web"].map(|topic| Topic::new(topic).unwrap());

@@ -7,13 +7,7 @@ use super::*;
 /// Ten messages of two records, deleted but for those on `audit`.
 fn deleted(world: &mut World, topics: [&str; 10]) {
     for (number, topic) in (0..).zip(topics) {
-        let mut arrivals = [Arrival {
-            draft: draft(topic, 9, number * 2, 2),
-            is_durable: true,
-            refusal: None,
-            owner: None,
-            first: None,
-        }];
+        let mut arrivals = [two_records(topic, number)];
         world.book().append(&mut arrivals, 100 + number).unwrap();
     }
     let keep = "audit=1GiB".parse().unwrap();

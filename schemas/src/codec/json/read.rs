@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the digits of one `\uXXXX`, or of two that are the halves of one character.
+    /// Reads the four digits behind one `\u`, or behind two that are the halves of one character.
     fn unicode_escape(&mut self, text: &mut String) -> Result<(), CodecError> {
         let unit = self.four_hex_digits()?;
         if let Some(c) = char::from_u32(unit) {

@@ -123,7 +123,7 @@ pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Protocol 0's text: Latin-1, with `\uXXXX` and `\UXXXXXXXX` for everything beyond it.
+/// Protocol 0's text: Latin-1, with escapes by `\u` and `\U` for everything beyond it.
 pub(super) fn raw_unicode(line: &[u8]) -> CompactString {
     let mut text = CompactString::with_capacity(line.len());
     let mut rest = line;
