@@ -42,7 +42,7 @@ struct Outcome {
 /// Runs all targets, or those that are named.
 pub(crate) fn fuzz(arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let wish = Wish::read(arguments)?;
-    install()?;
+    setup::cargo_command("fuzz")?;
     build(&wish.targets)?;
     let queue = Mutex::new(VecDeque::from(wish.targets));
     let outcomes = Mutex::new(Vec::new());
@@ -103,14 +103,6 @@ fn targets() -> anyhow::Result<Vec<String>> {
     }
     targets.sort();
     Ok(targets)
-}
-
-fn install() -> anyhow::Result<()> {
-    let is_there = cargo().args(["fuzz", "--version"]).output();
-    if is_there.is_ok_and(|output| output.status.success()) {
-        return Ok(());
-    }
-    run(cargo().args(["install", "--locked", "cargo-fuzz"]))
 }
 
 /// Builds all at once where all are wished for, because they share what they link.

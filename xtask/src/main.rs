@@ -27,7 +27,7 @@ usage: cargo xtask COMMAND
   demo      install what is needed, build, and show a shop under Gunicorn and a Rust service
   test      install what is needed and run all tests
   check     what a change must pass besides: format, clippy, documentation
-  deny      advisories, licences and duplicates of dependencies, where cargo-deny is installed
+  deny      dependencies: licences, duplicates, sources, and known faults where their list can be had
   faults    kill, stop, damage and cut off real programs, and reconcile every record:
             cargo xtask faults [NAME …] [--seed N] [--kills N] [--seconds N] [--rate N]
             --release takes release builds, here and for soak
@@ -152,17 +152,24 @@ fn check() -> anyhow::Result<()> {
     run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Holds the dependencies against `deny.toml`. Building cargo-deny takes longer than all tests, so it
-/// is not installed here.
+/// Holds the dependencies against `deny.toml`, and where the list of known faults can be had, against that.
 fn deny() -> anyhow::Result<()> {
-    let is_there = cargo().args(["deny", "--version"]).output();
-    if !is_there.is_ok_and(|output| output.status.success()) {
+    setup::cargo_command("deny")?;
+    let quietly = ["--hide-inclusion-graph"];
+    run(cargo()
+        .args(["deny", "check"])
+        .args(quietly)
+        .args(["bans", "licenses", "sources"]))?;
+    if run(cargo().args(["deny", "fetch", "db"])).is_err() {
         eprintln!(
-            "xtask: cargo-deny is not installed, so dependencies were not looked at; cargo install --locked cargo-deny"
+            "xtask: the list of known faults cannot be fetched: dependencies were not held against it"
         );
         return Ok(());
     }
-    run(cargo().args(["deny", "check"]))
+    run(cargo()
+        .args(["deny", "check", "--disable-fetch"])
+        .args(quietly)
+        .arg("advisories"))
 }
 
 fn cargo() -> Command {

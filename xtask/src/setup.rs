@@ -107,6 +107,17 @@ fn as_root() -> Command {
     Command::new(if is_root { "env" } else { "sudo" })
 }
 
+/// Installs a command of cargo's that is missing: without optimization, which builds it in a third of the
+/// time.
+pub(crate) fn cargo_command(name: &str) -> anyhow::Result<()> {
+    let is_there = cargo().args([name, "--version"]).output();
+    if is_there.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    let package = format!("cargo-{name}");
+    run(cargo().args(["install", "--quiet", "--locked", "--debug", &package]))
+}
+
 /// Makes the Python environment, once.
 pub(crate) fn python() -> anyhow::Result<()> {
     let complete = root().join("target/venv/complete");
