@@ -375,7 +375,9 @@ pub(super) fn strs(args: &[String]) -> Vec<&str> {
 
 pub(super) fn text_of(path: &Path) -> String {
     let bytes = std::fs::read(path).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    // A soak's file is larger than what else there is in memory.
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// What a command writes, when it succeeds.
