@@ -22,6 +22,7 @@
 
 pub mod value;
 pub mod level;
+mod attributes;
 pub mod record;
 mod outline;
 pub mod python;

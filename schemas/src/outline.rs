@@ -7,8 +7,8 @@
 
 use std::sync::OnceLock;
 
+use crate::attributes::ATTRIBUTES;
 use crate::codec::Reading;
-use crate::record::ATTRIBUTES;
 use crate::value::{Map, ValueRef};
 
 /// A dict that was read through.
@@ -84,22 +84,22 @@ impl Places {
 }
 
 impl Outline {
-    /// Of bytes that `reading` has read through; `None` where places in them have no room.
-    pub(crate) fn new(
-        reading: &'static Reading,
-        skimmed: Skimmed<'_>,
-        places: Places,
-    ) -> Option<Self> {
-        u32::try_from(skimmed.len()).ok()?;
-        Some(Self {
+    /// Has `reading` read bytes through. `None` where it has something to say against them, and where places
+    /// in them have no room. In a box from the beginning: it is large, and would be copied into one.
+    pub(crate) fn read(reading: &'static Reading, bytes: &[u8]) -> Option<(Box<Self>, usize)> {
+        let mut outline = Box::new(Self {
             reading,
-            held: match skimmed {
-                Skimmed::Text(text) => Held::Text(text.into()),
-                Skimmed::Bytes(bytes) => Held::Bytes(bytes.into()),
-            },
-            places,
+            held: Held::Bytes(Box::default()),
+            places: Places::default(),
             whole: OnceLock::new(),
-        })
+        });
+        let skimmed = (reading.skim)(bytes, &mut outline.places)?;
+        u32::try_from(skimmed.len()).ok()?;
+        outline.held = match skimmed {
+            Skimmed::Text(text) => Held::Text(text.into()),
+            Skimmed::Bytes(bytes) => Held::Bytes(bytes.into()),
+        };
+        Some((outline, skimmed.len()))
     }
 
     /// Whether there is an attribute.

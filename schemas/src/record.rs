@@ -14,38 +14,12 @@ use std::fmt;
 
 use compact_str::CompactString;
 
+pub use crate::attributes::ATTRIBUTES;
+use crate::attributes::attribute_of;
 use crate::level::Level;
 use crate::message;
 use crate::outline::Outline;
 use crate::value::{Map, Value, ValueRef};
-
-/// The attributes that Python gives a `LogRecord`, in the order in which it sets them. Every other
-/// key is an extra.
-pub const ATTRIBUTES: &[&str] = &[
-    "name",
-    "msg",
-    "args",
-    "levelname",
-    "levelno",
-    "pathname",
-    "filename",
-    "module",
-    "exc_info",
-    "exc_text",
-    "stack_info",
-    "lineno",
-    "funcName",
-    "created",
-    "msecs",
-    "relativeCreated",
-    "thread",
-    "threadName",
-    "processName",
-    "process",
-    "taskName",
-    "message",
-    "asctime",
-];
 
 /// One log record.
 #[derive(Clone, Default)]
@@ -65,12 +39,7 @@ impl Default for Fields {
     }
 }
 
-/// The place of a key among [`ATTRIBUTES`].
-pub(crate) fn attribute_of(key: &str) -> Option<usize> {
-    ATTRIBUTES.iter().position(|attribute| *attribute == key)
-}
-
-/// The same of one that is there.
+/// The place of an attribute, which must be one.
 const fn place_of(attribute: &str) -> usize {
     let mut at = 0;
     while at < ATTRIBUTES.len() {
@@ -170,7 +139,7 @@ impl Record {
     /// it apart from an attribute, or from what was set before.
     pub fn set_extra(&mut self, key: &str, value: impl Into<Value>) {
         let mut key = CompactString::from(key);
-        while ATTRIBUTES.contains(&key.as_str()) || self.get(&key).is_some() {
+        while attribute_of(&key).is_some() || self.get(&key).is_some() {
             key.push('_');
         }
         self.set(key, value);
@@ -180,7 +149,7 @@ impl Record {
     pub fn extras(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.fields()
             .iter()
-            .filter(|(key, _)| !ATTRIBUTES.contains(key))
+            .filter(|(key, _)| attribute_of(key).is_none())
     }
 
     /// The logger's name.
@@ -271,10 +240,10 @@ impl From<Map> for Record {
     }
 }
 
-impl From<Outline> for Record {
-    fn from(outline: Outline) -> Self {
+impl From<Box<Outline>> for Record {
+    fn from(outline: Box<Outline>) -> Self {
         Self {
-            fields: Fields::Read(Box::new(outline)),
+            fields: Fields::Read(outline),
         }
     }
 }

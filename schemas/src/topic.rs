@@ -95,14 +95,17 @@ fn check(text: &str) -> Result<(), TopicError> {
     if text.len() > MAX_TOPIC {
         return Err(TopicError::TooLong);
     }
-    let has_control = match text.is_ascii() {
-        true => text.bytes().any(|byte| byte.is_ascii_control()),
-        false => text.chars().any(char::is_control),
-    };
-    if has_control {
+    // In one pass, because every message has a topic.
+    let (mut has_control, mut has_empty, mut before) = (false, false, b'.');
+    for byte in text.bytes() {
+        has_control |= byte.is_ascii_control();
+        has_empty |= byte == b'.' && before == b'.';
+        before = byte;
+    }
+    if has_control || !text.is_ascii() && text.chars().any(char::is_control) {
         return Err(TopicError::Control);
     }
-    if text.split('.').any(str::is_empty) {
+    if has_empty || before == b'.' {
         return Err(TopicError::EmptySegment);
     }
     Ok(())

@@ -15,7 +15,6 @@ pub mod msgpack;
 pub mod pickle;
 
 pub mod sink;
-mod keys;
 
 /// How deep lists and dicts may be nested in one another, in both codecs.
 pub const MAX_DEPTH: usize = 128;
@@ -132,11 +131,8 @@ impl Codec {
 impl Codec {
     /// Reads the record at the start of the bytes, and says how many of them it took.
     fn read(&self, bytes: &[u8]) -> Result<(Record, usize), CodecError> {
-        let mut places = Places::default();
-        if let Some(skimmed) = (self.reading.skim)(bytes, &mut places)
-            && let Some(outline) = Outline::new(self.reading, skimmed, places)
-        {
-            return Ok((Record::from(outline), skimmed.len()));
+        if let Some((outline, used)) = Outline::read(self.reading, bytes) {
+            return Ok((Record::from(outline), used));
         }
         let (fields, used) = (self.reading.decode)(bytes)?;
         Ok((Record::from(fields), used))

@@ -19,9 +19,9 @@ mod skim;
 pub(super) use skim::{skim_record, value};
 
 use super::json;
-use super::keys::Keys;
 use super::sink::{Sink, put_map};
 use super::{CodecError, CodecErrorKind, MAX_DEPTH};
+use crate::attributes::{attribute_in, attribute_key};
 use crate::record::Record;
 use crate::value::{Map, Value};
 
@@ -264,7 +264,6 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
-    keys: Keys,
 }
 
 impl<'a> Reader<'a> {
@@ -273,7 +272,6 @@ impl<'a> Reader<'a> {
             bytes,
             at: 0,
             depth: 0,
-            keys: Keys::new(),
         }
     }
 
@@ -372,7 +370,7 @@ impl<'a> Reader<'a> {
         for _ in 0..length {
             let place = pairs.len();
             match self.attribute() {
-                Some(known) => pairs.push((self.keys.at(known).clone(), Value::Null)),
+                Some(known) => pairs.push((attribute_key(known).clone(), Value::Null)),
                 None => pairs.push((self.key()?, Value::Null)),
             }
             self.value(&mut pairs[place].1)?;
@@ -392,7 +390,7 @@ impl<'a> Reader<'a> {
         if rest.len() < length {
             return None;
         }
-        let place = self.keys.place(rest, length)?;
+        let place = attribute_in(rest, length)?;
         self.at += 1 + length;
         Some(place)
     }

@@ -1,9 +1,9 @@
 //! Records off the wire: codecs, dialects, pickles, events of Seq's clients, durable commands.
 
+use crate::attributes::ATTRIBUTES;
 use crate::codec::{self, CODECS, Codec};
 use crate::dialect::{self, DIALECTS, Malformed, Reading, pyzmq, seq};
-use crate::outline::{Outline, Places};
-use crate::record::ATTRIBUTES;
+use crate::outline::Outline;
 use crate::value::Map;
 use crate::wire::durable::Command;
 use crate::wire::{Identity, Native};
@@ -22,18 +22,14 @@ pub fn codecs(bytes: &[u8]) {
 
 /// What is read through has no fault, and the same attributes as when it is read.
 fn check_outline(codec: Codec, bytes: &[u8]) {
-    let mut places = Places::default();
-    let skimmed = (codec.reading.skim)(bytes, &mut places);
-    let read = (codec.reading.decode)(bytes).ok();
-    let Some(skimmed) = skimmed else {
+    let Some((outline, used)) = Outline::read(codec.reading, bytes) else {
         return;
     };
-    let Some((fields, length)) = read else {
+    let Ok((fields, length)) = (codec.reading.decode)(bytes) else {
         panic!("skimmed and not read");
     };
-    assert_eq!(skimmed.len(), length);
-    let outline = Outline::new(codec.reading, skimmed, places);
-    let record = outline.map(Record::from).unwrap_or_default();
+    assert_eq!(used, length);
+    let record = Record::from(outline);
     for attribute in ATTRIBUTES {
         let looked = record
             .look(attribute)

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use compact_str::CompactString;
 
 use super::run;
-use crate::codec::keys::Keys;
+use crate::attributes::{attribute_in, attribute_key};
 use crate::codec::{CodecError, CodecErrorKind, MAX_DEPTH};
 use crate::value::{Map, Value};
 
@@ -27,7 +27,6 @@ pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
-    keys: Keys,
 }
 
 impl<'a> Reader<'a> {
@@ -36,7 +35,6 @@ impl<'a> Reader<'a> {
             bytes,
             at: 0,
             depth: 0,
-            keys: Keys::new(),
         }
     }
 
@@ -44,10 +42,9 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// Of a value within a record, at this byte.
-    pub(super) fn within(bytes: &'a [u8], at: usize) -> Self {
+    /// Of what stands within a record.
+    pub(super) fn within_record(bytes: &'a [u8]) -> Self {
         Self {
-            at,
             depth: 1,
             ..Self::new(bytes)
         }
@@ -92,7 +89,7 @@ impl<'a> Reader<'a> {
         self.expect(b'"')?;
         let place = pairs.len();
         match self.attribute() {
-            Some(known) => pairs.push((self.keys.at(known).clone(), Value::Null)),
+            Some(known) => pairs.push((attribute_key(known).clone(), Value::Null)),
             None => pairs.push((self.text()?.into(), Value::Null)),
         }
         self.skip_space();
@@ -224,7 +221,7 @@ impl<'a> Reader<'a> {
         if rest.get(length) != Some(&b'"') {
             return None;
         }
-        let place = self.keys.place(rest, length)?;
+        let place = attribute_in(rest, length)?;
         self.at += length + 1;
         Some(place)
     }

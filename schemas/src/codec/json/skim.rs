@@ -1,15 +1,15 @@
 //! Reads a record's dict through without making anything of it: where does each attribute stand?
 //!
 //! This is every JSON record's way in, so it is written for what records are made of: plain texts,
-//! numbers and `null`. What else comes `read.rs` steps over. What goes through here has no fault; what
-//! does not is left to `read.rs`, to be read or refused, so that only it says what is wrong with a
-//! record. All positions are those behind what a function stepped over.
+//! numbers and `null`, in Python's order and with its spaces. What else comes `read.rs` steps over. What
+//! goes through here has no fault; what does not is left to `read.rs`, to be read or refused, so that only
+//! it says what is wrong with a record. A function takes what is left of the bytes, and gives back what is
+//! left behind what it stepped over.
 
 use super::read::Reader;
 use super::run;
-use crate::codec::keys::Keys;
+use crate::attributes::{NAMES, attribute_in, attribute_of};
 use crate::outline::{Places, Skimmed};
-use crate::record::{ATTRIBUTES, attribute_of};
 use crate::value::{Value, ValueRef};
 
 /// Reads the record at the beginning of the bytes through, and the white space around it; gives the
@@ -18,32 +18,34 @@ pub(in crate::codec) fn skim_record<'a>(
     bytes: &'a [u8],
     places: &mut Places,
 ) -> Option<Skimmed<'a>> {
-    let mut keys = Keys::new();
-    let mut at = byte(bytes, space(bytes, 0), b'{')?;
-    loop {
-        let (attribute, behind_key) = key(bytes, byte(bytes, space(bytes, at), b'"')?, &mut keys)?;
-        let begin = space(bytes, byte(bytes, space(bytes, behind_key), b':')?);
-        let end;
-        if let Some(behind_text) = plain_text(bytes, begin) {
-            end = behind_text;
+    let place = |rest: &[u8]| bytes.len() - rest.len();
+    let mut rest = space(space(bytes).strip_prefix(b"{")?).strip_prefix(b"\"")?;
+    let mut expected = 0;
+    let left = loop {
+        let (attribute, behind_key) = key(rest, expected)?;
+        let value = behind_colon(behind_key)?;
+        let behind;
+        if let Some(behind_text) = behind_plain_text(value) {
+            behind = behind_text;
             if let Some(attribute) = attribute {
-                places.note_text(attribute, begin + 1, end - 1);
+                places.note_text(attribute, place(value) + 1, place(behind) - 1);
             }
         } else {
-            end = other_value(bytes, begin)?;
+            behind = behind_other_value(value)?;
             if let Some(attribute) = attribute {
-                places.note_value(attribute, begin, end);
+                places.note_value(attribute, place(value), place(behind));
             }
         }
-        at = space(bytes, end);
-        match bytes.get(at)? {
-            b',' => at += 1,
-            b'}' => break,
-            _ => return None,
+        if let Some(attribute) = attribute {
+            expected = attribute + 1;
         }
-    }
-    let used = space(bytes, at + 1);
-    std::str::from_utf8(&bytes[..used]).ok().map(Skimmed::Text)
+        match behind_entry(behind)? {
+            Behind::Comma(key) => rest = key,
+            Behind::Bracket(behind) => break space(behind),
+        }
+    };
+    let record = &bytes[..place(left)];
+    std::str::from_utf8(record).ok().map(Skimmed::Text)
 }
 
 /// The value that these bytes are, which have been read through; no plain text.
@@ -56,7 +58,7 @@ pub(in crate::codec) fn value(bytes: &[u8]) -> ValueRef<'_> {
     }
     let mut made = Value::Null;
     // There is no fault in it.
-    let _faultless = Reader::within(bytes, 0).value(&mut made);
+    let _faultless = Reader::within_record(bytes).value(&mut made);
     made.into()
 }
 
@@ -76,76 +78,99 @@ fn plain_number(bytes: &[u8]) -> Option<ValueRef<'static>> {
 }
 
 #[inline(always)]
-fn byte(bytes: &[u8], at: usize, expected: u8) -> Option<usize> {
-    (bytes.get(at) == Some(&expected)).then_some(at + 1)
-}
-
-#[inline(always)]
-fn space(bytes: &[u8], mut at: usize) -> usize {
-    // There is one space, or none.
-    while let Some(&byte) = bytes.get(at)
-        && byte <= b' '
-        && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
-    {
-        at += 1;
+fn space(mut rest: &[u8]) -> &[u8] {
+    while let [b' ' | b'\n' | b'\r' | b'\t', behind @ ..] = rest {
+        rest = behind;
     }
-    at
+    rest
 }
 
-/// A key behind its opening quote: which attribute's it is, if it is one's.
+/// Behind a key, without its opening quote, and which attribute's it is, if it is one's. It is most often
+/// that of the `expected` one.
 #[inline(always)]
-fn key(bytes: &[u8], at: usize, keys: &mut Keys) -> Option<(Option<usize>, usize)> {
-    let rest = &bytes[at..];
-    if let Some(attribute) = keys.quoted(rest) {
-        return Some((Some(attribute), at + ATTRIBUTES[attribute].len() + 1));
+fn key(rest: &[u8], expected: usize) -> Option<(Option<usize>, &[u8])> {
+    if let Some(name) = NAMES.get(expected)
+        && name.is_quoted_in(rest)
+    {
+        return Some((Some(expected), rest.get(name.length + 1..)?));
     }
     let length = run::to_read(rest);
-    if rest.get(length) == Some(&b'"') {
-        return Some((keys.place(rest, length), at + length + 1));
+    if let [b'"', behind @ ..] = rest.get(length..)? {
+        return Some((attribute_in(rest, length), behind));
     }
     // An attribute's name can have been escaped, too.
-    let mut reader = Reader::within(bytes, at);
+    let mut reader = Reader::within_record(rest);
     let key = reader.text().ok()?;
-    Some((attribute_of(&key), reader.position()))
+    Some((attribute_of(&key), rest.get(reader.position()..)?))
 }
 
-/// A text without an escape.
+/// Behind a colon and the white space around it.
 #[inline(always)]
-fn plain_text(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = &bytes[byte(bytes, at, b'"')?..];
-    let length = run::to_read(rest);
-    (rest.get(length) == Some(&b'"')).then_some(at + length + 2)
+fn behind_colon(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        // As Python's `json` writes it.
+        [b':', b' ', value @ ..] if value.first()? > &b' ' => Some(value),
+        _ => Some(space(space(rest).strip_prefix(b":")?)),
+    }
 }
 
-/// A value of any other kind.
+/// What stands behind an entry.
+enum Behind<'a> {
+    /// A comma; then comes a key, without its opening quote.
+    Comma(&'a [u8]),
+    /// The closing bracket.
+    Bracket(&'a [u8]),
+}
+
 #[inline(always)]
-fn other_value(bytes: &[u8], at: usize) -> Option<usize> {
-    match bytes.get(at)? {
-        b'n' if bytes[at..].starts_with(b"null") => Some(at + 4),
-        b'0'..=b'9' => number(bytes, at),
+fn behind_entry(rest: &[u8]) -> Option<Behind<'_>> {
+    // As Python's `json` writes it.
+    if let [b',', b' ', b'"', key @ ..] = rest {
+        return Some(Behind::Comma(key));
+    }
+    match space(rest) {
+        [b',', key @ ..] => space(key).strip_prefix(b"\"").map(Behind::Comma),
+        [b'}', behind @ ..] => Some(Behind::Bracket(behind)),
+        _ => None,
+    }
+}
+
+/// Behind a text without an escape.
+#[inline(always)]
+fn behind_plain_text(rest: &[u8]) -> Option<&[u8]> {
+    let text = rest.strip_prefix(b"\"")?;
+    text.get(run::to_read(text)..)?.strip_prefix(b"\"")
+}
+
+/// Behind a value of any other kind.
+#[inline(always)]
+fn behind_other_value(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b'n', b'u', b'l', b'l', behind @ ..] => Some(behind),
+        [b'0'..=b'9', ..] => behind_number(rest),
         _ => {
-            let mut reader = Reader::within(bytes, at);
+            let mut reader = Reader::within_record(rest);
             reader.value(&mut Value::Null).ok()?;
-            Some(reader.position())
+            rest.get(reader.position()..)
         }
     }
 }
 
-/// A number without a sign or an exponent.
+/// Behind a number without a sign or an exponent.
 #[inline(always)]
-fn number(bytes: &[u8], at: usize) -> Option<usize> {
-    let digits = |at: usize| at + run::of_digits(&bytes[at..]);
-    let end = digits(at);
-    if bytes[at] == b'0' && end > at + 1 {
+fn behind_number(rest: &[u8]) -> Option<&[u8]> {
+    let whole = run::of_digits(rest);
+    if whole > 1 && rest.starts_with(b"0") {
         return None;
     }
-    match bytes.get(end) {
-        Some(b'.') => {
-            let behind = digits(end + 1);
-            let is_whole = behind > end + 1 && !matches!(bytes.get(behind), Some(b'e' | b'E'));
+    match rest.get(whole..)? {
+        [b'.', fraction @ ..] => {
+            let digits = run::of_digits(fraction);
+            let behind = fraction.get(digits..)?;
+            let is_whole = digits > 0 && !matches!(behind, [b'e' | b'E', ..]);
             is_whole.then_some(behind)
         }
-        Some(b'e' | b'E') => None,
-        _ => Some(end),
+        [b'e' | b'E', ..] => None,
+        behind => Some(behind),
     }
 }

@@ -4,9 +4,9 @@
 //! where there is one, that says.
 
 use super::{Head, Reader};
+use crate::attributes::attribute_of;
 use crate::codec::CodecError;
 use crate::outline::{Places, Skimmed};
-use crate::record::attribute_of;
 use crate::value::{Value, ValueRef};
 
 /// Reads the map at the beginning of the bytes through; gives the bytes that it took. `None` where it
