@@ -195,8 +195,7 @@ fn give(outlet: &mut dyn Outlet, message: Message) -> Result<(), Error> {
 
 /// Three frames where a message may have several, one body where it may not.
 fn reshape(message: Message, multipart: bool) -> Message {
-    let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
-    match (multipart, frames.as_slice()) {
+    match (multipart, message.frames()) {
         (true, [body]) => match Native::split(&[body]) {
             Some(Native {
                 topic,
@@ -208,9 +207,7 @@ fn reshape(message: Message, multipart: bool) -> Message {
                 .collect(),
             _ => message,
         },
-        (false, [topic, header, payload]) => [Frame::from(wire::join(topic, header, payload))]
-            .into_iter()
-            .collect(),
+        (false, [topic, header, payload]) => Message::single(wire::join(topic, header, payload)),
         _ => message,
     }
 }

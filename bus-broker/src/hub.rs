@@ -247,7 +247,7 @@ impl Hub {
             Some(_) if is_secured => message.user(),
             _ => None,
         };
-        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        let frames = message.slices();
         // What is kept was asked about before it was.
         let guard = self.guard.as_ref().filter(|_| !is_kept);
         let own = self.translator.sender();
@@ -268,6 +268,7 @@ impl Hub {
                 if let Some(intake) = self.intake.as_ref().filter(|_| !is_kept) {
                     intake.offer(&frames, user.map(owner));
                 }
+                drop(frames);
                 self.fanout.send(message, from)?;
                 u64::from(records)
             }
@@ -328,7 +329,7 @@ impl Hub {
             return;
         }
         *self.summary.malformed.entry(malformed.kind).or_default() += 1;
-        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        let frames = message.slices();
         if let Some(rejects) = &mut self.rejects {
             rejects.write(process::now(), from, &malformed.to_string(), &frames);
         }

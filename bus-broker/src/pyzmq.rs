@@ -55,7 +55,7 @@ impl PyzmqOutlets {
         if self.subscriptions == 0 {
             return Ok(());
         }
-        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        let frames = message.slices();
         for line in lines_of(&frames) {
             for outlet in &mut self.outlets {
                 let line = line.iter().map(|frame| Frame::from(&frame[..])).collect();

@@ -255,8 +255,8 @@ fn a_multipart_message_keeps_its_frames() {
         received.is_some()
     });
     let received = received.unwrap();
-    let received: Vec<&[u8]> = received.frames().iter().map(|frame| &**frame).collect();
-    assert_eq!(received, frames);
+    let received = received.slices();
+    assert_eq!(*received, frames);
 }
 
 #[test]

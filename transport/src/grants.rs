@@ -73,8 +73,8 @@ impl Grants {
         let user = message.user();
         let first = message.first_mut();
         let descriptor = first.and_then(|frame| frame.descriptor());
-        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
-        let asked = match frames.as_slice() {
+        let frames = message.slices();
+        let asked = match &*frames {
             [first] => first.split_first(),
             _ => None,
         };

@@ -119,6 +119,12 @@ impl Message {
         &self.frames
     }
 
+    /// Their bytes, in order.
+    pub fn slices(&self) -> impl Deref<Target = [&[u8]]> {
+        let slices = self.frames.iter().map(|frame| &**frame);
+        slices.collect::<SmallVec<[&[u8]; 3]>>()
+    }
+
     /// Who sent it, where it came in at a secured socket.
     pub fn user(&mut self) -> Option<User> {
         User::parse(self.first_mut()?.user_id()?)

@@ -57,7 +57,7 @@ impl Zap {
     pub(crate) fn serve(&mut self, mut before: impl FnMut(u64)) -> Result<(), Error> {
         while let Some(request) = receive(&self.socket)? {
             before(self.next_serial);
-            let frames: Vec<&[u8]> = request.frames().iter().map(|frame| &**frame).collect();
+            let frames = request.slices();
             let reply = self.answer(&frames);
             // The asking connection may be gone meanwhile; a REP socket drops the answer then.
             self.socket

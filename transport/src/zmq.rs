@@ -125,13 +125,15 @@ impl Opened {
 
     /// The next message, and now and then what happens at the door.
     pub(crate) fn receive(&mut self) -> Result<Option<Message>, Error> {
-        let message = receive(&self.socket)?;
+        let mut received = receive(&self.socket);
         self.since_door += 1;
-        if message.is_none() || self.since_door >= DOOR_EVERY {
+        if !matches!(received, Ok(Some(_))) || self.since_door >= DOOR_EVERY {
             self.since_door = 0;
-            self.serve()?;
+            if let Err(error) = self.serve() {
+                received = Err(error);
+            }
         }
-        Ok(message)
+        received
     }
 
     fn serve(&mut self) -> Result<(), Error> {
@@ -459,13 +461,16 @@ pub(crate) fn peer_events(monitor: &Socket, standing: &mut Standing) -> Vec<Peer
 
 impl Inlet for ZmqInlet {
     fn receive(&mut self) -> Result<Option<Message>, Error> {
+        let Some(floods) = &mut self.floods else {
+            return self.opened.receive();
+        };
         for _ in 0..DOOR_EVERY {
             let Some(mut message) = self.opened.receive()? else {
                 return Ok(None);
             };
-            let passes = match (&mut self.floods, &mut self.opened.door) {
-                (Some(floods), Some(door)) => floods.lets_pass(&mut message, door)?,
-                _ => true,
+            let passes = match &mut self.opened.door {
+                Some(door) => floods.lets_pass(&mut message, door)?,
+                None => true,
             };
             if passes {
                 return Ok(Some(message));

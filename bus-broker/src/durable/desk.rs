@@ -273,7 +273,7 @@ impl Service {
     fn publish(&mut self, peer: &Peer, message: Message) -> Result<(), Error> {
         let size = message.len_bytes() as u64;
         let message: Message = message.into_frames().skip(1).collect();
-        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        let frames = message.slices();
         let parsed = match Native::split(&frames) {
             Some(native) if frames.len() == 3 => native.parse().map(|parsed| (native, parsed)),
             _ => {
@@ -301,6 +301,7 @@ impl Service {
         }
         self.intake
             .append(Draft::new(topic, header, native.header, native.payload));
+        drop(frames);
         if let Some(caller) = self.callers.get(peer) {
             caller.unanswered += 1;
             if caller.unanswered > 2 * CREDIT as usize {

@@ -42,7 +42,7 @@ pub fn seq_http(bytes: &[u8]) {
     let said = world.connection(bytes, Kind::Seq);
     assert!(said.is_empty() || said.starts_with(b"HTTP/1."), "{said:?}");
     for message in world.messages() {
-        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        let frames = message.slices();
         let read = dialect::read_in(dialect::named("topic and dict"), &frames);
         assert!(matches!(read, Ok(Reading::Foreign { .. })), "{read:?}");
     }

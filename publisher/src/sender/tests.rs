@@ -90,7 +90,7 @@ impl World {
     /// Takes what has come into the account.
     fn receive(&mut self) {
         while let Some(message) = self.inlet.receive().unwrap() {
-            let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+            let frames = message.slices();
             let (topic, header) = wire::Native::split(&frames).unwrap().parse().unwrap();
             if header.flags.is_heartbeat() {
                 self.ledger
@@ -210,7 +210,7 @@ fn the_goodbye_tells_what_was_discarded_since_the_last_turn() {
     }
     assert_eq!(sender.close(Instant::now()).left, 1);
     let goodbye = inlet.receive().unwrap().unwrap();
-    let frames: Vec<&[u8]> = goodbye.frames().iter().map(|frame| &**frame).collect();
+    let frames = goodbye.slices();
     let (_, header) = wire::Native::split(&frames).unwrap().parse().unwrap();
     assert!(header.flags.is_goodbye());
     assert_eq!(header.discarded, 3, "two for want of room, and one at exit");

@@ -105,7 +105,7 @@ fn a_read_ends_behind_all_that_was_live_before_it_however_slow_the_disk_is() {
     let intake = durable.intake();
     for number in 0..3 {
         let message = native("web", 7, number, 1, Flags::default());
-        let frames: Vec<&[u8]> = message.frames().iter().map(|frame| &**frame).collect();
+        let frames = message.slices();
         intake.offer(&frames, None);
     }
     let mut client = Client::at(&durable.endpoints()[0], &Options::default());
