@@ -101,8 +101,7 @@ impl Decoder {
 
     /// Takes a message in and adds what it says to `out`.
     pub fn message(&mut self, inbound: &Inbound, now: u64, out: &mut Vec<Item>) {
-        let frames = inbound.message.frames().iter().map(|frame| &**frame);
-        let frames: Vec<&[u8]> = frames.collect();
+        let frames = inbound.message.slices();
         if matches!(&frames[..], [only] if only.starts_with(WELCOME)) {
             return;
         }
@@ -361,8 +360,7 @@ impl Faults {
 
 /// The topic and the header of a message that has records and no payload.
 fn bare(inbound: &Inbound) -> Option<(Topic, Header)> {
-    let frames = inbound.message.frames().iter().map(|frame| &**frame);
-    let frames: Vec<&[u8]> = frames.collect();
+    let frames = inbound.message.slices();
     let native = Native::split(&frames).filter(|native| native.payload.is_empty())?;
     let (topic, header) = native.parse().ok()?;
     (header.count > 0 && !header.flags.is_heartbeat()).then_some((topic, header))

@@ -66,6 +66,8 @@ pub struct Dispatcher {
     places: HashMap<CompactString, usize>,
     outlets: Vec<Outlet>,
     routes: HashMap<CompactString, Route>,
+    /// The way of the record before, which is the next one's, most often.
+    latest: Option<(CompactString, Route)>,
     /// Sets of handlers: how often each is in it. One that a logger shares with a logger above it
     /// gets a record twice, as in Python.
     sets: Vec<Vec<usize>>,
@@ -98,6 +100,7 @@ impl Dispatcher {
             sets: vec![attached],
             outlets,
             routes: HashMap::new(),
+            latest: None,
             undelivered: Undelivered::default(),
             patience: None,
         };
@@ -234,9 +237,20 @@ impl Dispatcher {
     }
 
     fn route(&mut self, name: &str) -> Route {
-        if let Some(route) = self.routes.get(name) {
+        if let Some((latest, route)) = &self.latest
+            && latest == name
+        {
             return *route;
         }
+        let route = match self.routes.get(name) {
+            Some(route) => *route,
+            None => self.new_route(name),
+        };
+        self.latest = Some((name.into(), route));
+        route
+    }
+
+    fn new_route(&mut self, name: &str) -> Route {
         let route = self.find_route(name);
         if self.routes.len() >= MAX_ROUTES {
             self.routes.clear();
