@@ -133,12 +133,12 @@ impl Dispatcher {
         }
     }
 
-    /// Hands items to the handlers that should have them. Never waits but in patience. `now` is in ns since
-    /// 1970-01-01 00:00 UTC.
-    pub fn dispatch(&mut self, items: Vec<Item>, now: u64) {
+    /// Hands items to the handlers that should have them, and leaves the vector empty. Never waits but in
+    /// patience. `now` is in ns since 1970-01-01 00:00 UTC.
+    pub fn dispatch(&mut self, items: &mut Vec<Item>, now: u64) {
         let (mut routed, mut sets) = (Vec::with_capacity(items.len()), Vec::new());
         let mut notices = Vec::new();
-        for mut item in items {
+        for mut item in items.drain(..) {
             let mut set = ALL;
             if let Item::Record(delivered) = &mut item {
                 let route = self.route(delivered.record.name().unwrap_or_default());

@@ -409,8 +409,7 @@ impl Stage {
         let patience = self.intake.is_behind().then_some(&self.is_closing);
         self.dispatcher.set_patience(patience);
         if !items.is_empty() {
-            self.dispatcher
-                .dispatch(std::mem::take(items), process::now());
+            self.dispatcher.dispatch(items, process::now());
         }
         self.tell_progress();
         if std::mem::take(&mut self.is_at_end) {

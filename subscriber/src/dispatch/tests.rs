@@ -46,7 +46,7 @@ fn delivered(
     handlers: usize,
     root: Logger,
     loggers: Vec<(String, Logger)>,
-    items: Vec<Item>,
+    mut items: Vec<Item>,
 ) -> (Vec<Vec<i64>>, Undelivered) {
     let say: crate::handler::Say = Arc::new(|_| {});
     let (mut lanes, mut outlets, mut seen) = (Lanes::new(&say), Vec::new(), Vec::new());
@@ -57,7 +57,7 @@ fn delivered(
         outlets.push(lanes.start(Config::from(handler), None).unwrap());
     }
     let mut dispatcher = Dispatcher::new(root, loggers, outlets);
-    dispatcher.dispatch(items, 0);
+    dispatcher.dispatch(&mut items, 0);
     let undelivered = dispatcher.undelivered();
     drop(dispatcher);
     lanes.close();
