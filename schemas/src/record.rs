@@ -88,18 +88,22 @@ impl Record {
 
     /// The value of an attribute or an extra, to look at.
     pub fn look(&self, key: &str) -> Option<ValueRef<'_>> {
-        match (&self.fields, attribute_of(key)) {
-            (Fields::Read(outline), Some(attribute)) => outline.attribute(attribute),
-            _ => self.get(key).map(ValueRef::from),
+        if let Fields::Read(outline) = &self.fields
+            && let Some(attribute) = attribute_of(key)
+        {
+            return outline.attribute(attribute);
         }
+        self.get(key).map(ValueRef::from)
     }
 
     /// Whether there is an attribute or an extra of this name.
     pub fn has(&self, key: &str) -> bool {
-        match (&self.fields, attribute_of(key)) {
-            (Fields::Read(outline), Some(attribute)) => outline.has(attribute),
-            _ => self.get(key).is_some(),
+        if let Fields::Read(outline) = &self.fields
+            && let Some(attribute) = attribute_of(key)
+        {
+            return outline.has(attribute);
         }
+        self.get(key).is_some()
     }
 
     fn attribute(&self, attribute: usize) -> Option<ValueRef<'_>> {

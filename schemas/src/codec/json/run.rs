@@ -10,7 +10,7 @@ pub(super) fn to_read(bytes: &[u8]) -> usize {
 
 /// How many bytes come before the first that must be escaped.
 pub(super) fn to_write(bytes: &[u8]) -> usize {
-    run(bytes, |word| {
+    long_run(bytes, |word| {
         equal(word, b'"') | equal(word, b'\\') | below_space(word)
     })
 }
@@ -37,7 +37,7 @@ fn run(bytes: &[u8], special: impl Fn(u64) -> u64) -> usize {
     }
 }
 
-#[inline(never)]
+#[inline]
 fn long_run(bytes: &[u8], special: impl Fn(u64) -> u64) -> usize {
     let (words, tail) = bytes.as_chunks();
     for (at, word) in words.iter().enumerate() {
