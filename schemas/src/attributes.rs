@@ -46,10 +46,12 @@ pub(crate) fn attribute_of(name: &str) -> Option<usize> {
 pub(crate) fn attribute_in(bytes: &[u8], length: usize) -> Option<usize> {
     let at = candidate(bytes.get(..length)?)?;
     let name = &NAMES[at];
-    match bytes.first_chunk() {
-        Some(word) => (u128::from_le_bytes(*word) & name.mask >> 8 == name.word).then_some(at),
-        None => (ATTRIBUTES[at].as_bytes() == &bytes[..length]).then_some(at),
-    }
+    let is_it = name.length == length
+        && match bytes.first_chunk() {
+            Some(word) => u128::from_le_bytes(*word) & name.mask >> 8 == name.word,
+            None => bytes[..length] == *ATTRIBUTES[at].as_bytes(),
+        };
+    is_it.then_some(at)
 }
 
 /// The name at this place, ready-made: it costs no checking.
@@ -188,6 +190,19 @@ mod tests {
         fn a_name_is_an_attribute_when_it_is_in_the_list(name in "[a-z_]{0,17}|name|msecs|process.?") {
             let place = ATTRIBUTES.iter().position(|attribute| *attribute == name);
             prop_assert_eq!(attribute_of(&name), place);
+            let more = format!("{name}\": and a text behind it");
+            prop_assert_eq!(attribute_in(more.as_bytes(), name.len()), place);
+        }
+
+        #[test]
+        fn what_begins_like_an_attribute_is_another_name(
+            name in proptest::sample::select(ATTRIBUTES), behind in "[a-z_]{1,12}",
+        ) {
+            let longer = format!("{name}{behind}");
+            let place = ATTRIBUTES.iter().position(|attribute| *attribute == longer);
+            prop_assert_eq!(attribute_in(longer.as_bytes(), longer.len()), place);
+            let text = format!("{longer} and so on, for long enough");
+            prop_assert_eq!(attribute_in(text.as_bytes(), longer.len()), place);
         }
     }
 }
