@@ -64,6 +64,11 @@ struct Connection {
 }
 
 impl Door {
+    /// Whether it knows of its connections whose they are.
+    pub(crate) fn has_zap(&self) -> bool {
+        self.zap.is_some()
+    }
+
     pub(crate) fn new(monitor: Socket, zap: Option<Zap>, options: &Options) -> Self {
         Self {
             zap,

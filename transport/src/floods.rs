@@ -44,7 +44,8 @@ impl Floods {
         door: &mut Door,
     ) -> Result<bool, Error> {
         let bytes = message.len_bytes();
-        let user = message.user();
+        // Without keys a peer can say of itself that it is anybody.
+        let user = door.has_zap().then(|| message.user()).flatten();
         let Some(descriptor) = message.first_mut().and_then(|frame| frame.descriptor()) else {
             return Ok(true);
         };

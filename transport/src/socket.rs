@@ -2,7 +2,9 @@
 //!
 //! Two traits, their options and their errors, and the table of transports that implements them.
 //! Calling order: open, then any of the other calls from one thread at a time, then `close`. No
-//! call waits except `close`, and that no longer than it is told to.
+//! call waits except `close`, and that no longer than it is told to; but an outlet of NNG that dials a
+//! host which answers neither yes nor no waits half a second for each of its addresses, and before that
+//! for its name.
 
 use std::fmt;
 use std::time::Duration;

@@ -265,8 +265,9 @@ impl Link {
                         self.pause = self.pauses.0;
                     }
                 }
-                // A subscriber has nothing to say to a publisher.
-                Ok(_) => {}
+                // A subscriber has nothing to say to a publisher, and one that goes on would never be read to
+                // its end.
+                Ok(_) => return Err(io::ErrorKind::InvalidData.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -18,13 +18,28 @@ const BACKLOG: i32 = 128;
 
 /// A path that was made here; it goes when this does.
 #[derive(Debug)]
-pub(crate) struct OwnPath(PathBuf);
+pub(crate) struct OwnPath {
+    path: PathBuf,
+    /// Which socket is ours: the path can be another's by then.
+    made: Option<Socket>,
+}
 
 impl OwnPath {
-    /// Listens there, in place of any socket that was there before.
+    /// Listens there, in place of a socket that nobody listens at any more.
     pub(crate) fn listen(path: &str) -> io::Result<(Self, OwnedFd)> {
         let (address, length) = address_of(path)?;
-        take_away(Path::new(path))?;
+        match connect(path) {
+            // One that is too busy to answer lives, too.
+            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
+            Err(_) => {}
+        }
+        let path = Path::new(path);
+        if socket_at(path).is_some() {
+            fs::remove_file(path)?;
+        }
         let socket = socket(0)?;
         // SAFETY: an open descriptor, and an address that is valid for its length.
         unsafe {
@@ -36,23 +51,30 @@ impl OwnPath {
             ))?;
             checked(libc::listen(socket.as_raw_fd(), BACKLOG))?;
         }
-        Ok((Self(PathBuf::from(path)), socket))
+        let path = path.to_owned();
+        let made = socket_at(&path);
+        Ok((Self { path, made }, socket))
     }
 }
 
 impl Drop for OwnPath {
     fn drop(&mut self) {
-        // It may be gone, or another's by now, which is what the next one would find as well.
-        drop(take_away(&self.0));
+        if self.made.is_some() && socket_at(&self.path) == self.made {
+            // It may have gone meanwhile.
+            drop(fs::remove_file(&self.path));
+        }
     }
 }
 
-/// Removes a socket, and nothing else.
-fn take_away(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => fs::remove_file(path),
-        _ => Ok(()),
-    }
+/// A socket in a file system: its device, its number there, and when it got that, in s and ns. A number
+/// that has become free is the next one's.
+type Socket = (u64, u64, i64, i64);
+
+/// Which socket is there, if one is.
+fn socket_at(path: &Path) -> Option<Socket> {
+    let found = fs::symlink_metadata(path).ok()?;
+    let is_socket = found.file_type().is_socket();
+    is_socket.then(|| (found.dev(), found.ino(), found.ctime(), found.ctime_nsec()))
 }
 
 /// Connects without waiting for a listener that accepts nobody: when as many as may wait there already,
@@ -120,6 +142,20 @@ mod tests {
         )];
         let mut outlet = open_outlet(OutletKind::Publish, &place, &Options::default()).unwrap();
         assert!(outlet.subscription_events().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_path_is_taken_from_the_dead_alone_and_left_to_its_next_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bus").display().to_string();
+        let (own, listener) = OwnPath::listen(&path).unwrap();
+        let error = OwnPath::listen(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        // It dies, and leaves its path there.
+        drop(listener);
+        let (_next, _listener) = OwnPath::listen(&path).unwrap();
+        drop(own);
+        assert!(connect(&path).is_ok());
     }
 
     #[test]

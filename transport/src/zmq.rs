@@ -39,6 +39,8 @@ pub(crate) const TRANSPORT: Transport = Transport {
 
 /// Messages that are received between two looks at the door, where they come without a pause.
 const DOOR_EVERY: u32 = 64;
+/// What subscribers say that is heard in one call; the rest waits for the next.
+const TURN_EVENTS: u32 = 4096;
 
 /// A socket in its context, with the endpoints as they really are.
 pub(crate) struct Opened {
@@ -226,7 +228,7 @@ fn bind(socket: &mut Socket, endpoint: &Endpoint) -> Result<Endpoint, Error> {
 fn bind_path(socket: &mut Socket, endpoint: &Endpoint) -> Result<OwnPath, Error> {
     const ZMQ_USE_FD: u32 = 89;
     let unusable = |source: io::Error| Error {
-        kind: ErrorKind::Unusable,
+        kind: kind_of(&source),
         endpoint: Some(endpoint.clone()),
         source: Box::new(source),
     };
@@ -262,17 +264,18 @@ fn check(result: i32, endpoint: &Endpoint) -> Result<(), Error> {
         return Ok(());
     }
     let source = last_error();
-    let in_use = source.kind() == io::ErrorKind::AddrInUse;
-    let kind = if in_use {
-        ErrorKind::InUse
-    } else {
-        ErrorKind::Unusable
-    };
     Err(Error {
-        kind,
+        kind: kind_of(&source),
         endpoint: Some(endpoint.clone()),
         source: Box::new(source),
     })
+}
+
+fn kind_of(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ErrorKind::InUse,
+        _ => ErrorKind::Unusable,
+    }
 }
 
 fn last_error() -> io::Error {
@@ -569,7 +572,10 @@ impl Outlet for ZmqOutlet {
             self.opened.serve()?;
             return Ok(events);
         }
-        while let Some(message) = self.opened.receive()? {
+        for _ in 0..TURN_EVENTS {
+            let Some(message) = self.opened.receive()? else {
+                break;
+            };
             if let (Some(grants), Some(door)) = (&mut self.grants, &mut self.opened.door) {
                 events.extend(grants.hear(message, &self.opened.socket, door)?);
                 continue;
