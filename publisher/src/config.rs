@@ -12,7 +12,7 @@ use logbus_schemas::codec::{self, Codec};
 use logbus_schemas::topic::Topic;
 use logbus_transport::{Endpoint, EndpointError, Error, Security};
 
-use crate::durable::Delivery;
+use crate::durable::{Delivery, Tell};
 
 /// Where publishers connect to when nothing else is said: the publishers' side of a broker on
 /// this machine.
@@ -42,11 +42,13 @@ pub struct Config {
     pub topic_prefix: Option<Topic>,
     /// Records that may wait.
     pub queue_records: usize,
-    /// Bytes of encoded records that may wait.
+    /// Bytes of encoded records that may wait. Up to 256 messages, of [`Config::batch_bytes`] or of one
+    /// larger record, are in each endpoint's socket besides, where its peer is slow.
     pub queue_bytes: usize,
     /// What happens to a record that finds the queue full.
     pub overflow: Overflow,
-    /// How long records wait for a subscriber, at the start and whenever the last one has gone.
+    /// How long records that nobody wants wait for a subscriber, at the start and whenever one has gone: a
+    /// day at most. Where others are wanted, they make room for those.
     pub hold: Duration,
     /// How long dropping the publisher waits for what is still queued. Over NNG a look-up of a host's
     /// name that is under way comes on top; an address needs none.
@@ -98,17 +100,22 @@ impl Config {
     }
 
     /// The same for a process in which no spool can be made: records that wait in memory are better
-    /// than none.
-    pub(crate) fn without_spool(&self, error: &Error) -> Self {
+    /// than none. `None` where there is none.
+    pub(crate) fn without_spool(&self) -> Option<Self> {
         let mut config = self.clone();
-        if let Delivery::Durable(durable) = &mut config.delivery
-            && durable.spool.take().is_some()
-        {
-            durable
-                .tell
-                .say(&format!("{error}; records wait in memory"));
+        match &mut config.delivery {
+            Delivery::Durable(durable) => durable.spool.take()?,
+            Delivery::BestEffort => return None,
+        };
+        Some(config)
+    }
+
+    /// Tells what nobody can be returned.
+    pub(crate) fn tell(&self, line: &str) {
+        match &self.delivery {
+            Delivery::Durable(durable) => durable.tell.say(line),
+            Delivery::BestEffort => Tell::stderr().say(line),
         }
-        config
     }
 
     /// How ZeroMQ endpoints are secured, by the files given, else those of the environment.

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logbus_process as process;
 use logbus_schemas::codec::Codec;
@@ -36,6 +36,8 @@ struct Incarnation {
     report: OnceLock<Report>,
     /// Whether it was closed for now: the next record begins another life.
     is_over: AtomicBool,
+    /// Of a life without sockets: when a record is to begin another one, and how long that is after it.
+    retry: Option<(Instant, Duration)>,
     /// The next life: in a forked child, or after this one was closed for now.
     next: OnceBox<Incarnation>,
 }
@@ -124,7 +126,7 @@ impl Publisher {
     fn incarnation(&self) -> &Incarnation {
         let generation = process::generation();
         let mut incarnation = &self.first;
-        while incarnation.generation != generation || incarnation.is_over.load(Ordering::Acquire) {
+        while incarnation.is_past(generation) {
             incarnation = match incarnation.next.get() {
                 Some(next) => next,
                 None => self.succeed(incarnation),
@@ -137,15 +139,42 @@ impl Publisher {
     /// now leaves its child with a life that has begun or with none, and never with one that never
     /// will. Of two threads that begin one, the second throws its own away.
     fn succeed<'a>(&self, incarnation: &'a Incarnation) -> &'a Incarnation {
-        let begun = Incarnation::begin(&self.config)
-            .or_else(|error| Incarnation::begin(&self.config.without_spool(&error)))
-            .unwrap_or_else(|_| Incarnation::without_sockets(&self.config));
+        let begun = self.begin_after(incarnation);
         if let Err(spare) = incarnation.next.set(Box::new(begun)) {
-            drop(spare.close(Duration::ZERO));
+            // Its sender ends by itself.
+            spare.queue.close(Duration::ZERO);
         }
         incarnation.next.get().unwrap_or(incarnation)
     }
+
+    /// What keeps records from being sent is told: nobody is there to whom it could be returned.
+    fn begin_after(&self, before: &Incarnation) -> Incarnation {
+        let error = match Incarnation::begin(&self.config) {
+            Ok(life) => return life,
+            Err(error) => error,
+        };
+        if let Some(config) = self.config.without_spool()
+            && let Ok(life) = Incarnation::begin(&config)
+        {
+            self.config
+                .tell(&format!("{error}; records wait in memory"));
+            return life;
+        }
+        let pause = match before.retry {
+            Some((_, pause)) => (2 * pause).min(LONGEST_PAUSE),
+            None => FIRST_PAUSE,
+        };
+        self.config.tell(&format!(
+            "cannot publish: {error}; records are discarded, and in {pause:?} it is tried again"
+        ));
+        Incarnation::without_sockets(&self.config, pause)
+    }
 }
+
+/// How long a process discards records whose sockets could not be opened, before it tries again; the pause
+/// doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 thread_local! {
     /// What a record is encoded into: memory that each thread keeps.
@@ -183,11 +212,24 @@ impl Incarnation {
         Ok(Self::with_thread(queue, Some(thread)))
     }
 
-    /// A life that can only count what it discards.
-    fn without_sockets(config: &Config) -> Self {
+    /// A life that can only count what it discards, for so long.
+    fn without_sockets(config: &Config, pause: Duration) -> Self {
         let queue = Arc::new(Queue::new(config, None));
-        queue.end();
-        Self::with_thread(queue, None)
+        queue.end(true);
+        let mut life = Self::with_thread(queue, None);
+        life.retry = Some((Instant::now() + pause, pause));
+        life
+    }
+
+    /// Whether a record of this generation is for a later life.
+    fn is_past(&self, generation: u64) -> bool {
+        self.generation != generation || self.is_over.load(Ordering::Acquire) || self.is_to_retry()
+    }
+
+    /// Whether it has no sockets and has waited long enough; one that was closed stays so.
+    fn is_to_retry(&self) -> bool {
+        let is_due = self.retry.is_some_and(|(at, _)| at <= Instant::now());
+        is_due && self.report.get().is_none()
     }
 
     fn with_thread(queue: Arc<Queue>, thread: Option<JoinHandle<Closing>>) -> Self {
@@ -197,6 +239,7 @@ impl Incarnation {
             thread: Mutex::new(thread),
             report: OnceLock::new(),
             is_over: AtomicBool::new(false),
+            retry: None,
             next: OnceBox::new(),
         }
     }
@@ -238,12 +281,72 @@ impl Incarnation {
     }
 }
 
+impl Drop for Incarnation {
+    fn drop(&mut self) {
+        if self.generation == process::generation() {
+            return;
+        }
+        // In a forked child there is no such thread, and its id may be another's by now: glibc gives a new
+        // thread the memory of one that is gone. Detaching it would detach that one.
+        let thread = self.thread.get_mut();
+        std::mem::forget(thread.unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use logbus_transport::Endpoint;
 
     use super::*;
     use crate::stamped;
+    use crate::stats::Reason;
+
+    /// A publisher whose key file is there when it is made.
+    fn with_key(dir: &std::path::Path) -> Publisher {
+        let pair = logbus_transport::KeyPair::generate().unwrap();
+        pair.write(dir, "app").unwrap();
+        Publisher::new(Config {
+            hold: Duration::MAX,
+            linger: Duration::ZERO,
+            key_file: Some(dir.join("app.key")),
+            server_key_file: Some(dir.join("app.pub")),
+            ..Config::connect(["tcp://127.0.0.1:9".parse().unwrap()])
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_life_whose_sockets_cannot_be_opened_is_followed_by_another_try() {
+        let dir = tempfile::tempdir().unwrap();
+        let publisher = with_key(dir.path());
+        drop(publisher.close_for_now(Duration::ZERO));
+        std::fs::rename(dir.path().join("app.key"), dir.path().join("away")).unwrap();
+        publisher.publish(&stamped("a", 20, "1"));
+        assert_eq!(publisher.stats().discarded[&Reason::NoSocket], 1);
+        std::fs::rename(dir.path().join("away"), dir.path().join("app.key")).unwrap();
+        while !publisher.stats().discarded.is_empty() {
+            std::thread::park_timeout(Duration::from_millis(20));
+            publisher.publish(&stamped("a", 20, "2"));
+        }
+        assert_eq!(publisher.stats().queued, 1);
+    }
+
+    #[test]
+    fn a_life_without_sockets_that_was_closed_is_not_followed_by_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let publisher = with_key(dir.path());
+        drop(publisher.close_for_now(Duration::ZERO));
+        std::fs::remove_file(dir.path().join("app.key")).unwrap();
+        publisher.publish(&stamped("a", 20, "1"));
+        drop(publisher.shutdown(Duration::ZERO));
+        let life = publisher.begun().unwrap();
+        let (due, _) = life.retry.unwrap();
+        while Instant::now() <= due {
+            std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
+        }
+        publisher.publish(&stamped("a", 20, "2"));
+        assert!(life.next.get().is_none());
+    }
 
     #[test]
     fn closing_for_now_leaves_the_life_alone_that_another_thread_begins_meanwhile() {

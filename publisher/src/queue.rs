@@ -27,6 +27,9 @@ const SPARE_CHUNKS: usize = 32;
 /// there may be a hundred thousand that nobody wants.
 const LONGEST_LOOK: usize = 4096;
 
+/// What is longer than a day is for ever, and must not overflow the clock.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What the sender wants to do with a waiting record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -53,8 +56,7 @@ impl Deadline {
 
     pub(crate) fn within(longest: Duration) -> Self {
         let now = Instant::now();
-        // What is longer than a day is for ever, and must not overflow the clock.
-        let longest = longest.min(Duration::from_secs(24 * 60 * 60));
+        let longest = longest.min(FOR_EVER);
         Self {
             stop: now + longest - Self::FAREWELL.min(longest / 4),
             close: now + longest,
@@ -173,6 +175,8 @@ struct State {
     /// The latest record's name and its topic: the next one's, most often.
     latest: Option<(String, Topic)>,
     sender: Rest,
+    /// Whether anybody wants anything.
+    is_heard: bool,
     /// What a record is discarded for that finds no room.
     why_full: Why,
     /// Whether what was handed over has left the sockets, as far as they can tell.
@@ -218,6 +222,14 @@ impl State {
         if self.spare.len() < SPARE_CHUNKS && chunk.is_usual() {
             chunk.clear();
             self.spare.push(chunk);
+        }
+    }
+
+    /// Takes the oldest record out that was looked at and that nobody wants yet.
+    fn pop_held(&mut self) -> Option<Topic> {
+        match self.held.is_empty() {
+            true => None,
+            false => self.pop_oldest(),
         }
     }
 
@@ -404,6 +416,16 @@ impl Queue {
         if !is_full(&mut state) {
             return (state, None);
         }
+        // What nobody wants is not in the way of what somebody may want.
+        while state.is_heard
+            && is_full(&mut state)
+            && let Some(topic) = state.pop_held()
+        {
+            state.discard(topic, Reason::NoSubscriber, &self.counters);
+        }
+        if !is_full(&mut state) {
+            return (state, None);
+        }
         let why = state.why_full.0;
         match self.overflow {
             Overflow::DiscardNewest => (state, Some(why)),
@@ -465,6 +487,11 @@ impl Queue {
     }
 
     // ---- The sender's side.
+
+    /// Says whether anybody wants anything.
+    pub(crate) fn note_heard(&self, is_heard: bool) {
+        self.lock().is_heard = is_heard;
+    }
 
     /// Takes up to about `max_bytes` of records, each as `fate` says for its topic. Records that
     /// were held before are looked at again only when `again` says so. What this look does not come to is
@@ -620,11 +647,13 @@ impl Queue {
         (left, state.take_discards())
     }
 
-    /// Says that the sender will take nothing more. A publisher keeps the queues of all its lives: what
+    /// Says that the sender will take nothing more, and whether all that it handed over has left the sockets,
+    /// as far as they could tell. A publisher keeps the queues of all its lives: what
     /// they needed for the sender goes.
-    pub(crate) fn end(&self) {
+    pub(crate) fn end(&self, sockets_flushed: bool) {
         let mut state = self.lock();
         state.sender_ended = true;
+        state.sockets_flushed = sockets_flushed;
         state.spare = Vec::new();
         state.discards = HashMap::new();
         state.topics = HashMap::new();

@@ -28,7 +28,7 @@ use logbus_transport::{
 use crate::chunk::Chunk;
 use crate::config::Config;
 use crate::durable::{self, Delivery};
-use crate::queue::{Fate, Queue, Rest, Taken};
+use crate::queue::{FOR_EVER, Fate, Queue, Rest, Taken};
 use crate::stats::Reason;
 use crate::subscriptions::Subscriptions;
 
@@ -47,8 +47,8 @@ const IMPATIENCE: Duration = Duration::from_secs(1);
 /// How long to wait for more after some records were sent: they share messages, and callers need
 /// not call. With durable delivery.
 pub(crate) const NAP: Duration = Duration::from_millis(1);
-/// The same without: as long as a record may wait for nothing but others. Linux makes about twice that
-/// of it. A nap of a millisecond made five of the six parts of a record's time to a handler.
+/// The same without: as long as a record may wait for nothing but others. A nap of a millisecond made five
+/// of the six parts of a record's time to a handler.
 const SHORT_NAP: Duration = Duration::from_micros(50);
 /// The same while nobody listens.
 const LONG_NAP: Duration = Duration::from_millis(20);
@@ -99,6 +99,7 @@ pub(crate) fn start(
 ) -> Result<JoinHandle<Closing>, Error> {
     let run = move || {
         process::block_signals();
+        process::nap_exactly();
         IS_OWN.set(true);
         run()
     };
@@ -154,6 +155,7 @@ struct Sender {
 
 impl Sender {
     fn new(config: &Config, queue: Arc<Queue>, waker: Waker, links: Vec<Link>) -> Self {
+        let hold = config.hold.min(FOR_EVER);
         Self {
             queue,
             waker,
@@ -162,8 +164,8 @@ impl Sender {
             identity: identity(config),
             codec: config.codec,
             batch_bytes: config.batch_bytes,
-            hold: config.hold,
-            hold_until: Some(Instant::now() + config.hold),
+            hold,
+            hold_until: Some(Instant::now() + hold),
             look_again: false,
             next_heartbeat: Instant::now(),
             last_seen: Instant::now(),
@@ -239,6 +241,7 @@ impl Sender {
     }
 
     fn hear_subscriptions(&mut self) {
+        let was_heard = self.is_heard();
         for link in &mut self.links {
             let (came, went) = link.hear_subscriptions();
             self.look_again |= came;
@@ -246,6 +249,9 @@ impl Sender {
                 // Whoever takes over from the subscriber that went finds what waits meanwhile.
                 self.hold_until = Some(Instant::now() + self.hold);
             }
+        }
+        if self.is_heard() != was_heard {
+            self.queue.note_heard(!was_heard);
         }
         if self.hold_until.is_some_and(|until| until <= Instant::now()) {
             self.hold_until = None;
@@ -387,7 +393,7 @@ impl Sender {
         for link in self.links.drain(..) {
             closing.unconfirmed = closing.unconfirmed.max(link.close(close_by));
         }
-        self.queue.end();
+        self.queue.end(closing.unconfirmed == 0);
         closing
     }
 }

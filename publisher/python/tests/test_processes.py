@@ -69,6 +69,37 @@ def test_a_child_that_was_forked_after_the_handler_was_made_is_a_sender_of_its_o
     assert len(pids) == 5
 
 
+def test_a_child_that_configures_logging_anew_and_forgets_the_old_handler_ends_in_order(wire, python):
+    process = run(
+        python,
+        """
+        import gc
+        log.info("parent")
+        pid = os.fork()
+        if pid == 0:
+            [old] = log.handlers
+            log.removeHandler(old)
+            # Its sender gets the memory, and so the thread id, that the parent's had.
+            new = logbus.Handler()
+            log.addHandler(new)
+            log.info("child 0")
+            logging._handlers.clear()
+            logging._handlerList[:] = [reference for reference in logging._handlerList if reference() is new]
+            del old
+            gc.collect()
+            log.info("child 1")
+            assert new.flush() is not False
+            new.close()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        """,
+    )
+    finished(process)
+    messages = sorted(record["message"] for record in wire.records(3))
+    assert messages == ["child 0", "child 1", "parent"]
+    wire.until(lambda: len(wire.ended) == 2, "two goodbyes")
+
+
 def test_threads_that_log_while_the_process_forks_lose_nothing_and_stop_nothing(wire, python):
     process = run(
         python,

@@ -312,10 +312,11 @@ impl Sender {
             self.wait(&mut set);
             self.courier.turn(&self.queue.counters);
         }
+        let is_settled = self.courier.is_settled();
         let (lost, kept) = self.courier.close(Duration::ZERO);
         closing.left += lost;
         closing.kept = kept;
-        self.queue.end();
+        self.queue.end(is_settled);
         closing
     }
 }

@@ -50,6 +50,32 @@ fn a_full_queue_discards_the_newest_and_counts_it_by_topic() {
 }
 
 #[test]
+fn what_nobody_wants_makes_room_for_what_somebody_may_want() {
+    for overflow in [Overflow::DiscardNewest, Overflow::Block(Duration::MAX)] {
+        let queue = queue(3, overflow);
+        for text in ["1", "2", "3"] {
+            push(&queue, "unwanted", text);
+        }
+        queue.take(usize::MAX, true, |_| Fate::Hold);
+        queue.note_heard(true);
+        push(&queue, "wanted", "4");
+        push(&queue, "wanted", "5");
+        assert_eq!(texts(&take_all(&queue).chunks), ["3", "4", "5"]);
+        assert_eq!(queue.counters.discarded()[&Reason::NoSubscriber], 2);
+    }
+}
+
+#[test]
+fn while_nobody_wants_anything_the_first_records_are_kept() {
+    let queue = queue(2, Overflow::DiscardNewest);
+    push(&queue, "a", "1");
+    push(&queue, "a", "2");
+    queue.take(usize::MAX, true, |_| Fate::Hold);
+    push(&queue, "a", "3");
+    assert_eq!(texts(&take_all(&queue).chunks), ["1", "2"]);
+}
+
+#[test]
 fn a_full_queue_discards_the_oldest_when_told_to() {
     let queue = queue(2, Overflow::DiscardOldest);
     for text in ["1", "2", "3"] {
@@ -103,7 +129,7 @@ fn a_caller_that_waits_for_room_while_the_publisher_closes_has_its_record_counte
         state.deadline = Some(Deadline::within(Duration::ZERO));
         assert!(state.pop_oldest().is_some());
         drop(state);
-        queue.end();
+        queue.end(true);
     });
     assert_eq!(queue.len(), 0);
     assert_eq!(queue.counters.discarded().values().sum::<u64>(), 1);
@@ -259,7 +285,7 @@ fn a_queue_whose_sender_has_ended_keeps_no_memory_and_no_descriptor() {
     let taken = take_all(&queue);
     queue.handed_over(1, 1, true);
     queue.give_back(taken.chunks);
-    queue.end();
+    queue.end(true);
     for name in ["a", "b"] {
         push(&queue, name, "2");
     }
