@@ -11,6 +11,7 @@ use logbus_transport::{Error, ErrorKind, PollSet, wait};
 use super::config::{Delivery, DurableConfig};
 use super::courier::Courier;
 use crate::config::Config;
+use crate::queue::FOR_EVER;
 use crate::spool::{self, Name};
 use crate::stats::{Adopted, Counters};
 
@@ -26,6 +27,8 @@ pub struct Drained {
     pub spools_left: u64,
     /// Spools whose owners live. They send what is in them.
     pub spools_in_use: u64,
+    /// Spools that could not be read, as for want of rights. What is in them, nobody has sent.
+    pub spools_unreadable: u64,
 }
 
 impl Drained {
@@ -37,7 +40,8 @@ impl Drained {
 
     /// Whether nothing is left and nothing was refused or damaged.
     pub fn is_complete(&self) -> bool {
-        self.spools_left == 0 && self.records.refused == 0 && self.records.damages == 0
+        let left = self.spools_left + self.spools_unreadable;
+        left == 0 && self.records.refused == 0 && self.records.damages == 0
     }
 }
 
@@ -63,11 +67,11 @@ pub fn drain(dir: &Path, config: &Config, patience: Duration) -> Result<Drained,
     };
     let mut courier = Courier::open(&durable, config.security()?, hello, None)?;
     let counters = Counters::default();
-    courier
+    let spools_unreadable = courier
         .adopt(dir, |_: &Name| true, &counters)
         .map_err(unreadable)?;
     let spools = courier.adopted() as u64;
-    send_all(&mut courier, &counters, patience);
+    send_all(&mut courier, &counters, patience.min(FOR_EVER));
     let spools_left = courier.adopted() as u64;
     let in_use = spool::spools(dir).map_err(unreadable)?.len() as u64;
     courier.close(Duration::ZERO);
@@ -75,7 +79,8 @@ pub fn drain(dir: &Path, config: &Config, patience: Duration) -> Result<Drained,
         spools,
         records: counters.adopted(),
         spools_left,
-        spools_in_use: in_use,
+        spools_in_use: in_use.saturating_sub(spools_unreadable),
+        spools_unreadable,
     })
 }
 

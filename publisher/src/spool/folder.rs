@@ -8,9 +8,9 @@
 //! ID is the sender's id in hexadecimal. A spool is made under a name that begins with a dot, and
 //! gets its own when it is locked, so that nobody finds one that is not.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use logbus_process as process;
@@ -85,7 +85,8 @@ impl Held {
     pub(crate) fn create(dir: &Path, name: &Name) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let (path, unnamed) = (dir.join(name.to_string()), dir.join(format!(".{name}")));
-        fs::create_dir(&unnamed)?;
+        // Records are nobody else's business.
+        DirBuilder::new().mode(0o700).create(&unnamed)?;
         process::crash_point("spool", "folder");
         let lock = File::create(unnamed.join(LOCK))?;
         own::enter(name.id);

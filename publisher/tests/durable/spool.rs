@@ -278,3 +278,28 @@ fn where_a_spool_can_no_longer_be_written_memory_takes_its_place_and_it_is_told(
     let told = told.lock().unwrap();
     assert!(told[0].contains("cannot write the spool"), "{told:?}");
 }
+
+#[test]
+fn a_spool_that_cannot_be_read_is_neither_done_nor_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(Rules::default());
+    // As where it is another user's, which says nothing to root.
+    let name = dir.path().join("other.1.00000000000000ff");
+    std::fs::create_dir_all(name.join("lock")).unwrap();
+    let drained = drained(&broker, dir.path());
+    assert_eq!((drained.spools, drained.spools_unreadable), (0, 1));
+    assert_eq!(drained.spools_in_use, 0);
+    assert!(!drained.is_complete());
+}
+
+#[test]
+fn a_spool_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(Rules::default());
+    let publisher = publisher(&broker, spooled(dir.path()));
+    let entry = std::fs::read_dir(dir.path()).unwrap().next();
+    let mode = entry.unwrap().unwrap().metadata().unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o700);
+    drop(publisher);
+}

@@ -61,6 +61,12 @@ fn describe(drained: &Drained) -> Vec<String> {
         let places = records.damages;
         lines.push(format!("what stood in {places} damaged places is lost"));
     }
+    if drained.spools_unreadable > 0 {
+        let spools = drained.spools_unreadable;
+        lines.push(format!(
+            "{spools} spools cannot be read, and nobody has sent what is in them"
+        ));
+    }
     if drained.spools_in_use > 0 {
         let spools = drained.spools_in_use;
         lines.push(format!(

@@ -11,25 +11,27 @@ use crate::spool::{self, Name, Spool, Stored};
 use crate::stats::Counters;
 
 impl Courier {
-    /// Sends what these dead publishers left before anything else.
+    /// Sends what these dead publishers left before anything else; says how many spools cannot be read.
     pub(crate) fn adopt(
         &mut self,
         dir: &Path,
         is_wanted: impl Fn(&Name) -> bool,
         counters: &Counters,
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
+        let mut unreadable = 0;
         for name in spool::spools(dir)?.into_iter().filter(is_wanted) {
             match Spool::adopt(dir, &name, self.config.fsync) {
                 Ok(Some(spool)) => self.take_over(spool, counters),
                 Ok(None) => {}
                 Err(error) => {
+                    unreadable += 1;
                     let line =
                         format!("cannot read the spool {name} in {}: {error}", dir.display());
                     self.tell_once(&name.to_string(), &line);
                 }
             }
         }
-        Ok(())
+        Ok(unreadable)
     }
 
     fn take_over(&mut self, spool: Spool, counters: &Counters) {
