@@ -45,7 +45,7 @@ fn long_run(bytes: &[u8], special: impl Fn(u64) -> u64) -> usize {
             return at * word.len() + place;
         }
     }
-    // Spaces stand in for the bytes that are missing: they are never special.
+    // Spaces stand in for the bytes that are missing: if they are special, it is behind those that are there.
     let mut last = [b' '; 8];
     last[..tail.len()].copy_from_slice(tail);
     bytes.len() - tail.len() + marked(&last, &special).unwrap_or(tail.len())
