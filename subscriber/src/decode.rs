@@ -66,6 +66,8 @@ pub struct Summary {
     pub totals: Totals,
     /// Messages that could not be read, by kind.
     pub malformed: BTreeMap<MalformedKind, u64>,
+    /// Senders that fell silent without goodbye, and were not heard again: what they sent last is unknown.
+    pub silent: u64,
     /// Records that came straight from foreign senders, which number nothing.
     pub foreign: u64,
     /// Messages dropped here because they came too fast.
@@ -168,6 +170,7 @@ impl Decoder {
                 .iter()
                 .map(|(kind, faults)| (*kind, faults.total))
                 .collect(),
+            silent: self.ledger.silent(),
             foreign: self.foreign,
             overflow: self.overflow,
             gone: self.gone,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use logbus_schemas::dialect::MalformedKind;
 use logbus_schemas::python::str_of;
 use logbus_schemas::wire::{Identity, SenderId, ledger};
-use logbus_schemas::{Level, Record, Topic, Value, ValueRef};
+use logbus_schemas::{Level, Map, Record, Topic, Value, ValueRef};
 
 /// One thing in the stream.
 #[derive(Debug, Clone)]
@@ -213,8 +213,9 @@ impl Notice {
     }
 
     /// The notice as a record of the logger `logbus`, for handlers that have nothing but records:
-    /// `notice` says which kind it is, `records`, `sender` and `topic` what it is about. `now` is in
-    /// ns since 1970-01-01 00:00 UTC.
+    /// `notice` says which kind it is, `records`, `sender` and `topic` what it is about, `first` and
+    /// `last` which numbers of the sender's are meant, `reasons` its totals by reason. `now` is in ns since
+    /// 1970-01-01 00:00 UTC.
     pub fn to_record(&self, now: u64) -> Record {
         let level = if self.is_routine() {
             Level::INFO
@@ -229,9 +230,22 @@ impl Notice {
             record.set("records", self.count());
         }
         if let Notice::Ledger(notice) = self {
-            record.set("sender", notice.sender().to_string());
+            record.set("sender", notice.sender().name());
             if let Some(topic) = notice.topic() {
                 record.set("topic", topic.as_str());
+            }
+            match notice {
+                ledger::Notice::Lost { records, .. } | ledger::Notice::Late { records, .. } => {
+                    record.set("first", records.start);
+                    record.set("last", records.end.saturating_sub(1));
+                }
+                ledger::Notice::Discarded { reasons, .. } if !reasons.is_empty() => {
+                    let reasons = reasons
+                        .iter()
+                        .map(|(reason, total)| (reason.as_str(), *total));
+                    record.set("reasons", Value::Map(Map::from_iter(reasons)));
+                }
+                _ => {}
             }
         }
         record

@@ -126,7 +126,7 @@ pub fn loss(summary: &Summary, handlers: &[HandlerReport]) -> Option<String> {
         (discarded, "records discarded at source"),
         (
             summary.overflow,
-            "messages dropped because they came too fast",
+            "messages dropped, too fast for this subscriber",
         ),
         (summary.gone, "records gone from the journal"),
         (
@@ -148,7 +148,10 @@ pub fn loss(summary: &Summary, handlers: &[HandlerReport]) -> Option<String> {
     let parts: Vec<String> = counts
         .iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+        .map(|(count, what)| match (count, what.split_once("s ")) {
+            (1, Some((one, rest))) => format!("1 {one} {rest}"),
+            _ => format!("{count} {what}"),
+        })
         .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
@@ -159,7 +162,14 @@ pub fn fine(summary: &Summary) -> String {
     let many =
         |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let senders = many(summary.senders.len() as u64, "sender");
-    format!("{} from {senders}, none lost", many(records, "record"))
+    let told = format!("{} from {senders}, none lost", many(records, "record"));
+    match summary.silent {
+        0 => told,
+        silent => format!(
+            "{told} that is known of; {} went silent without goodbye",
+            many(silent, "sender")
+        ),
+    }
 }
 
 fn shown(name: &str) -> String {
@@ -248,6 +258,23 @@ mod tests {
             ..Totals::default()
         };
         assert_eq!(loss(&summary(None, fine), &[]), None);
+        assert_eq!(
+            super::fine(&summary(None, fine)),
+            "7 records from 1 sender, none lost"
+        );
+        let one = Summary {
+            silent: 1,
+            overflow: 1,
+            ..summary(None, fine)
+        };
+        assert_eq!(
+            super::fine(&one),
+            "7 records from 1 sender, none lost that is known of; 1 sender went silent without goodbye"
+        );
+        assert_eq!(
+            loss(&one, &[]).unwrap(),
+            "1 message dropped, too fast for this subscriber"
+        );
         let report = HandlerReport {
             name: "file".to_owned(),
             written: 7,

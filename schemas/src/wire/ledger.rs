@@ -194,6 +194,14 @@ impl Ledger {
             .map(|account| (&*account.sender, account.totals))
     }
 
+    /// Senders that are silent and have said no goodbye: what they sent last is unknown.
+    pub fn silent(&self) -> u64 {
+        let accounts = self.senders.values();
+        accounts
+            .filter(|account| account.state == State::Silent)
+            .count() as u64
+    }
+
     /// A sender, with what it has said of itself so far.
     pub fn sender(&self, id: SenderId) -> Option<Arc<Sender>> {
         self.senders.get(&id).map(|account| account.sender.clone())

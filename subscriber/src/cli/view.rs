@@ -126,7 +126,7 @@ pub struct ViewArgs {
     /// Write each record by this template: '{{ time }} {{ sender }} {{ message }}'
     ///
     /// The language is Jinja's (minijinja); every field is there by its name, and time, tag, level,
-    /// sender, host, topic, logger, message. color('red') colours.
+    /// sender, host, topic, logger, message. {{ message|color('red') }} colours.
     #[arg(
         long,
         value_name = "TEMPLATE",

@@ -11,7 +11,7 @@ use regex_syntax::ast::{self, Ast, ClassSetItem, Visitor};
 
 use super::QueryError;
 use super::lexer::quoted_text;
-use super::parser::{Comparison, Condition, Field, Operand, field_named, meant};
+use super::parser::{Comparison, Condition, Field, Operand, field_named, meant, senseless};
 use crate::filter::pattern;
 use crate::glob::Glob;
 
@@ -153,7 +153,9 @@ impl<'a> Typed<'a> {
             return Err(self.wrong(format!("a value is expected here; {EXAMPLE}")));
         }
         let value = meant(Operand::Value(self.value()?), &operand);
-        self.check(&value, &operand)?;
+        if let Some(expected) = senseless(&value, &operand) {
+            return Err(self.wrong(expected));
+        }
         Ok(Condition::Compare(operand, how, value))
     }
 
@@ -169,22 +171,6 @@ impl<'a> Typed<'a> {
             }
         }
         Ok(value_of(rest))
-    }
-
-    /// A level that is none and a time that is none would never be equal to anything.
-    fn check(&self, value: &Operand, other: &Operand) -> Result<(), QueryError> {
-        let expected = match (value, other) {
-            (Operand::Value(Value::Str(_)), Operand::Field(Field::Level)) => {
-                "a level such as warning, or its number, is expected here"
-            }
-            (Operand::Value(Value::Str(_)), Operand::Field(Field::Named(name)))
-                if name == "created" =>
-            {
-                "a time such as 2026-11-20T08:00:00Z is expected here"
-            }
-            _ => return Ok(()),
-        };
-        Err(self.wrong(expected))
     }
 }
 

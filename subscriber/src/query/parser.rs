@@ -241,6 +241,17 @@ impl Parser {
     fn compare(&mut self, left: Operand, how: Comparison) -> Result<Condition, QueryError> {
         let right = self.operand()?;
         let (left, right) = (meant(left.clone(), &right), meant(right, &left));
+        let is_bare = matches!(&self.words[self.at - 1].0, Token::Name(_));
+        let expected = match (&left, &right) {
+            (Operand::Field(Field::Level), Operand::Field(Field::Named(_))) if is_bare => {
+                Some(A_LEVEL)
+            }
+            _ => senseless(&left, &right).or_else(|| senseless(&right, &left)),
+        };
+        if let Some(expected) = expected {
+            self.at -= 1;
+            return Err(self.wrong(expected));
+        }
         Ok(Condition::Compare(left, how, right))
     }
 
@@ -325,6 +336,12 @@ impl Parser {
                 "and" | "or" | "not" | "in" | "contains" | "startswith" | "endswith" => {
                     return Err(self.wrong("a field or a value is expected here"));
                 }
+                name if name.starts_with('@') && matches!(field_named(name), Field::Named(_)) => {
+                    return Err(self.wrong(format!(
+                        "there is no {name}: @sender, @host, @pid and @text there are; \
+                         a field of such a name stands in backquotes"
+                    )));
+                }
                 name => field_named(name),
             },
             _ => return Err(self.wrong("the name of a field is expected here")),
@@ -378,6 +395,23 @@ pub(super) fn meant(operand: Operand, other: &Operand) -> Operand {
             None => operand,
         },
         _ => operand,
+    }
+}
+
+const A_LEVEL: &str = "a level such as warning, or its number, is expected here";
+const A_TIME: &str = "a time such as 2026-11-20T08:00:00Z is expected here";
+
+/// What is expected where a text is held against `other`, if something else is: a level that is none and a
+/// time that is none would never be equal to anything.
+pub(super) fn senseless(operand: &Operand, other: &Operand) -> Option<&'static str> {
+    match (operand, other) {
+        (Operand::Value(Value::Str(_)), Operand::Field(Field::Level)) => Some(A_LEVEL),
+        (Operand::Value(Value::Str(_)), Operand::Field(Field::Named(name)))
+            if name == "created" =>
+        {
+            Some(A_TIME)
+        }
+        _ => None,
     }
 }
 

@@ -81,7 +81,7 @@ fn queries_say_what_is_asked_for() {
         ("status like '5??' and not (none like '*')", true),
         ("@text contains '250 ms status=503 code=17 user={'", true),
         ("@text ~ /odd key=True/ and @text endswith 'late'", true),
-        ("`@sender` == null and @other == null", true),
+        ("`@sender` == null and `@other` == null", true),
     ] {
         assert_eq!(matches(text), expected, "{text}");
     }
@@ -112,6 +112,18 @@ fn what_is_no_query_is_said_with_its_column() {
             "at \"1x\": this is no number; a text stands in quotes",
         ),
         ("ä ; b", 3, "at \"; b\": this has no meaning here"),
+        ("level >= lound", 10, "a level such as warning"),
+        (
+            "level in [warn] or level == 'loud'",
+            29,
+            "a level such as warning",
+        ),
+        (
+            "created >= \"yesterday\"",
+            12,
+            "a time such as 2026-11-20T08:00:00Z",
+        ),
+        ("@foo = 1", 1, "there is no @foo: @sender,"),
         ("a like b", 8, "a pattern in quotes such as 'worker-*'"),
         ("", 1, "expected here"),
         ("and", 1, "expected here"),

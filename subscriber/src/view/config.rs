@@ -156,8 +156,10 @@ impl Config {
                 "--tui: this is no terminal; leave it away to have the records as lines".into(),
             );
         }
-        let has_colors =
-            args.tui && !around.no_color || around.has_colors(args.color.unwrap_or_default());
+        let has_colors = match args.color {
+            None if args.tui => !around.no_color,
+            color => around.has_colors(color.unwrap_or_default()),
+        };
         let theme = match has_colors {
             true => Theme::named(args.theme.unwrap_or_else(|| around.usual_theme())),
             false => Theme::plain(),
@@ -275,7 +277,8 @@ fn highlight(text: &str, theme: &Theme) -> Result<Highlight, String> {
         Some((_, pattern)) => (Style::PLAIN, pattern),
         None => (theme.highlight, text),
     };
-    let regex = smart_case(pattern).map_err(|problem| format!("--highlight: {problem}"))?;
+    let regex =
+        smart_case(pattern).map_err(|problem| format!("--highlight {text:?}: {problem}"))?;
     Ok(Highlight { regex, style })
 }
 
@@ -368,8 +371,8 @@ fn output(
         OutputName::Text => Output::text(look.clone(), moment.clone()),
         OutputName::Json => Output::json(named("json")?),
         OutputName::Clef => Output::json(named("clef")?),
-        OutputName::Logfmt => Output::program(named("logfmt")?, is_terminal),
-        OutputName::Raw => Output::program(format::message_only(), is_terminal),
+        OutputName::Logfmt => Output::program(named("logfmt")?, true, is_terminal),
+        OutputName::Raw => Output::program(format::message_only(), false, is_terminal),
     })
 }
 
@@ -377,7 +380,7 @@ fn output(
 fn formatted(format: &str, datefmt: Option<&str>, is_terminal: bool) -> Result<Output, String> {
     Ok(match (format, format::named(format)) {
         ("json" | "clef" | "gelf", Some(formatter)) => Output::json(formatter),
-        ("logfmt", Some(formatter)) => Output::program(formatter, is_terminal),
+        ("logfmt", Some(formatter)) => Output::program(formatter, true, is_terminal),
         (_, Some(formatter)) => Output::formatted(formatter),
         (_, None) => {
             let format =
@@ -468,7 +471,7 @@ mod tests {
             (vec!["-i", "("], "--include \"(\": "),
             (vec!["-f", "status"], "--field \"status\": "),
             (vec!["--reorder", "soon"], "--reorder: \"soon\" is no time"),
-            (vec!["-H", "red:["], "--highlight: "),
+            (vec!["-H", "red:["], "--highlight \"red:[\": "),
             (
                 vec!["--time-format", "long"],
                 "--time-format: \"long\": write short",

@@ -30,6 +30,8 @@ use crate::item::Delivered;
 /// What stands before each line of a block.
 const EDGE: &str = "    ";
 const BAR: &str = "│ ";
+/// What the Python handler says of an exception besides its traceback.
+const OF_EXCEPTIONS: [&str; 3] = ["exc_type", "exc_module", "exc_value"];
 
 /// How what does not fit one line is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -270,11 +272,23 @@ impl Lines {
         }
         for (key, value) in record.extras() {
             let is_shown = self.look.show.iter().any(|shown| shown == key);
-            let is_hidden = !self.shows.extras || self.look.hide.iter().any(|hidden| hidden == key);
+            // A traceback says it all.
+            let is_said = OF_EXCEPTIONS.contains(&key) && record.has("exc_text");
+            let is_hidden = !self.shows.extras || is_said || self.hides(key);
             if is_shown || !is_hidden {
-                flat::each(key, value, &mut add);
+                flat::each(key, value, &mut |key, text| {
+                    if !self.hides(key) {
+                        add(key, text);
+                    }
+                });
             }
         }
+    }
+
+    /// Whether a field is not to be shown: an extra, or one within it.
+    fn hides(&self, key: &str) -> bool {
+        let is_named = |names: &[String]| names.iter().any(|name| name == key);
+        is_named(&self.look.hide) && !is_named(&self.look.show)
     }
 
     fn extra_block(&self, key: &str, text: &str, blocks: &mut Blocks) {

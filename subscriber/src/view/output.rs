@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use logbus_process as process;
+use logbus_schemas::Record;
+
 use super::badge::Badge;
 use super::line::{Lines, Look, Standing};
 use super::moment::{Moment, TimeBase};
@@ -36,6 +39,8 @@ pub struct Format {
     text: String,
     /// Whether notices are records like others, in a format for programs.
     writes_notices: bool,
+    /// Whether it shows fields, so that who sent a record and under which topic can be among them.
+    has_fields: bool,
 }
 
 /// How strangers' text is made harmless.
@@ -67,22 +72,23 @@ impl Output {
 
     /// A format of the user's own, for people.
     pub fn formatted(formatter: Box<dyn Formatter>) -> Self {
-        Self::format(formatter, Escape::Lines, false)
+        Self::format(formatter, Escape::Lines, false, false)
     }
 
     /// A format that is JSON, an object a line.
     pub fn json(formatter: Box<dyn Formatter>) -> Self {
-        Self::format(formatter, Escape::Json, true)
+        Self::format(formatter, Escape::Json, true, true)
     }
 
-    /// A format for programs, which is escaped only where people see it.
-    pub fn program(formatter: Box<dyn Formatter>, is_terminal: bool) -> Self {
+    /// A format for programs, which is escaped only where people see it; whether it shows fields, and
+    /// not the message alone.
+    pub fn program(formatter: Box<dyn Formatter>, has_fields: bool, is_terminal: bool) -> Self {
         let escape = if is_terminal {
             Escape::Lines
         } else {
             Escape::Not
         };
-        Self::format(formatter, escape, true)
+        Self::format(formatter, escape, true, has_fields)
     }
 
     /// A template.
@@ -90,12 +96,18 @@ impl Output {
         Output::Template(Templated { template, moment })
     }
 
-    fn format(formatter: Box<dyn Formatter>, escape: Escape, writes_notices: bool) -> Self {
+    fn format(
+        formatter: Box<dyn Formatter>,
+        escape: Escape,
+        writes_notices: bool,
+        has_fields: bool,
+    ) -> Self {
         Output::Format(Format {
             formatter,
             escape,
             text: String::new(),
             writes_notices,
+            has_fields,
         })
     }
 
@@ -117,7 +129,11 @@ impl Output {
             }
             Output::Format(format) => {
                 format.text.clear();
-                format.formatter.format(&delivered.record, &mut format.text);
+                if format.has_fields {
+                    format.formatter.format(&named(delivered), &mut format.text);
+                } else {
+                    format.formatter.format(&delivered.record, &mut format.text);
+                }
                 format.escape.write(&format.text, out);
             }
             Output::Template(Templated { template, moment }) => {
@@ -133,9 +149,9 @@ impl Output {
         }
     }
 
-    /// Adds a notice in a format for programs; `false` where people read it and it is told in their
-    /// way.
-    pub fn notice(&mut self, notice: &Notice, out: &mut String) -> bool {
+    /// Adds a notice in a format for programs, with its reason where that is not the notice's own;
+    /// `false` where people read it and it is told in their way.
+    pub fn notice(&mut self, notice: &Notice, reason: Option<&str>, out: &mut String) -> bool {
         let Output::Format(format) = self else {
             return false;
         };
@@ -143,10 +159,29 @@ impl Output {
             return false;
         }
         format.text.clear();
-        format.formatter.notice(notice, &mut format.text);
+        match reason {
+            Some(reason) if format.has_fields => {
+                let mut record = notice.to_record(process::now());
+                record.set("reason", reason);
+                format.formatter.format(&record, &mut format.text);
+            }
+            _ => format.formatter.notice(notice, &mut format.text),
+        }
         format.escape.write(&format.text, out);
         true
     }
+}
+
+/// The record with its sender's name and its topic, where it says nothing of its own by these names.
+fn named(delivered: &Delivered) -> Record {
+    let mut record = delivered.record.clone();
+    let sender = delivered.sender_name();
+    for (key, value) in [("sender", &*sender), ("topic", delivered.topic.as_str())] {
+        if !value.is_empty() && record.get(key).is_none() {
+            record.set(key, value);
+        }
+    }
+    record
 }
 
 impl Escape {

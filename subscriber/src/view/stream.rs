@@ -54,6 +54,8 @@ struct Writer {
     teller: Teller,
     output: Output,
     theme: Theme,
+    /// Columns of the widest badge that was written.
+    widest: usize,
     delimiter: char,
     /// Of a view that shows only the last ones: those.
     tail: Option<Tail>,
@@ -102,6 +104,7 @@ impl Stream {
                 teller: Teller::default(),
                 output: config.output,
                 theme: look.theme,
+                widest: 0,
                 delimiter: config.delimiter,
                 tail: config.tail.map(|most| Tail {
                     most,
@@ -206,8 +209,9 @@ impl Writer {
     fn put(&mut self, shown: Shown, now: u64) {
         match shown {
             Shown::Record(delivered, standing) => {
-                let widest = self.badges.widest();
                 let badge = self.badges.of(&delivered);
+                self.widest = self.widest.max(badge.width);
+                let widest = self.widest;
                 self.output.record(
                     &delivered,
                     badge,
@@ -234,7 +238,8 @@ impl Writer {
             }
             return;
         }
-        if !self.output.notice(notice, &mut self.text) {
+        let reason = self.teller.reason_of(notice, now);
+        if !self.output.notice(notice, reason, &mut self.text) {
             styled.write_ansi(&mut self.text);
         }
         self.text.push(self.delimiter);

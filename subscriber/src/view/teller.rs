@@ -74,16 +74,32 @@ impl Teller {
             return notice.to_string();
         };
         let mut said = notice.told(&mut |sender| badges.name(sender).into());
-        if let ledger::Notice::Lost { .. } = notice {
-            let is_ours = self
-                .full_at
-                .is_some_and(|full| now.saturating_sub(full) <= SOON);
-            said.push_str(match is_ours {
-                true => ": this viewer was too slow",
-                false => ": on the way, the network or a queue was too slow",
-            });
+        if let Some(reason) = self.reason(notice, now) {
+            said.push_str(": ");
+            said.push_str(reason);
         }
         said
+    }
+
+    /// Why records were lost, as far as can be told from here.
+    fn reason(&self, notice: &ledger::Notice, now: u64) -> Option<&'static str> {
+        let ledger::Notice::Lost { .. } = notice else {
+            return None;
+        };
+        let full = self.full_at;
+        let is_ours = full.is_some_and(|full| now.saturating_sub(full) <= SOON);
+        Some(match is_ours {
+            true => "this viewer was too slow",
+            false => "on the way, the network or a queue was too slow",
+        })
+    }
+
+    /// The same for programs.
+    pub fn reason_of(&self, notice: &Notice, now: u64) -> Option<&'static str> {
+        match notice {
+            Notice::Ledger(notice) => self.reason(notice, now),
+            _ => None,
+        }
     }
 }
 

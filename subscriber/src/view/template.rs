@@ -6,7 +6,7 @@
 //!
 //! Every field of the record is there by its name, and besides `time`, `tag` (the level as three
 //! letters), `level`, `sender`, `host`, `topic`, `logger`, `message` (rendered) and `is_late`.
-//! `color("red")` colours a value where there are colours. On a terminal what a sender wrote is
+//! The filter `color("red")` colours a value where there are colours. On a terminal what a sender wrote is
 //! escaped; the template's own text is the user's.
 
 use std::collections::BTreeMap;

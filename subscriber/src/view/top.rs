@@ -81,8 +81,9 @@ impl Top {
         let table = self.table(usize::from(rows).saturating_sub(3), process::now());
         let mut text = String::new();
         if self.height > 0 {
-            // Up to where the table begins, and everything below away (ECMA-48, CUU and ED).
-            let _written = write!(text, "\x1b[{}A\x1b[J", self.height);
+            // Up to where the table begins, and everything below away (ECMA-48, CUU and ED). A key may
+            // have been shown in front of the cursor.
+            let _written = write!(text, "\r\x1b[{}A\x1b[J", self.height);
         }
         for line in &table {
             line.cut(usize::from(columns)).write_ansi(&mut text);
@@ -112,20 +113,16 @@ impl Top {
         });
         let hidden = accounts.len().saturating_sub(most);
         accounts.truncate(most);
-        let widest = accounts
-            .iter()
-            .map(|(name, ..)| name.width())
-            .max()
-            .unwrap_or(0)
-            .max(8);
-        let mut table = vec![self.heading(widest)];
-        for (name, style, account) in &accounts {
-            table.push(self.line(name, *style, account, widest, now));
-        }
         let all = match hidden {
             0 => "all".to_owned(),
             hidden => format!("all, {hidden} not shown"),
         };
+        let names = accounts.iter().map(|(name, ..)| name.width());
+        let widest = names.max().unwrap_or(0).max(all.width()).max(8);
+        let mut table = vec![self.heading(widest)];
+        for (name, style, account) in &accounts {
+            table.push(self.line(name, *style, account, widest, now));
+        }
         table.push(self.line(&all, self.theme.time, self.census.all(), widest, now));
         table
     }

@@ -41,13 +41,13 @@ pub(super) fn lines(text: &str, frames: usize) -> Vec<Line<'_>> {
     shown
 }
 
-/// What was raised, for where one line is all there is: the last line that is not indented.
+/// What was raised, for where one line is all there is; of a stack its last line.
 pub(super) fn raised(text: &str) -> &str {
     let mut lines = text.trim_end().lines().rev();
     let last = lines.clone().next().unwrap_or_default();
     lines
-        .find(|line| !line.is_empty() && !line.starts_with(' '))
-        .unwrap_or(last)
+        .find(|line| is_raised(line))
+        .unwrap_or(last.trim_start())
 }
 
 fn is_frame(line: &str) -> bool {
@@ -118,9 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_raised_is_the_last_line_that_is_not_indented() {
+    fn what_was_raised_is_the_last_line_that_says_so() {
         assert_eq!(raised("Traceback:\n  File\nKeyError: 1\n"), "KeyError: 1");
-        assert_eq!(raised("  only\n  this"), "  this");
+        assert_eq!(raised("  only\n  this"), "this");
+        let stack = "Stack (most recent call last):\n  File \"a.py\", line 1\n    log()";
+        assert_eq!(raised(stack), "log()");
         assert_eq!(raised(""), "");
     }
 }

@@ -118,6 +118,28 @@ fn parts_are_shown_and_hidden_as_asked_for() {
 }
 
 #[test]
+fn a_field_within_an_extra_can_be_hidden_and_a_traceback_says_what_was_raised() {
+    let user = Map::from_iter([("id", 7), ("age", 31)]);
+    let look = Look {
+        hide: vec!["user.id".to_owned(), "time".to_owned(), "sender".to_owned()],
+        expand: Expand::Never,
+        ..Look::default()
+    };
+    let extras = [
+        ("user", Value::Map(user)),
+        ("exc_text", "Traceback:\nKeyError: 1".into()),
+        ("exc_type", "KeyError".into()),
+        ("exc_value", "1".into()),
+    ];
+    let shown = plain(look, &delivered(20, "hello", &extras));
+    assert!(
+        shown.contains("user.age=31  error=") && !shown.contains("user.id"),
+        "{shown}"
+    );
+    assert!(!shown.contains("exc_"), "{shown}");
+}
+
+#[test]
 fn with_colours_every_part_has_its_style() {
     let mut look = Look {
         theme: Theme::named(ThemeName::Default),

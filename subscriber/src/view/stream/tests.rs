@@ -171,9 +171,15 @@ fn a_loss_stands_where_the_records_are_missing_in_every_format() {
     ];
     for (args, expected) in [
         (&[][..], "── p1 lost 2 records of shop, 3..4: on the way"),
-        (&["-o", "json"], r#""notice":"lost","records":2,"#),
-        (&["-o", "clef"], r#""notice":"lost""#),
-        (&["-o", "logfmt"], "notice=lost records=2"),
+        (
+            &["-o", "json"],
+            r#""notice":"lost","records":2,"sender":"p1:1","topic":"shop","first":3,"last":4,"reason":"on the way"#,
+        ),
+        (&["-o", "clef"], r#""reason":"on the way"#),
+        (
+            &["-o", "logfmt"],
+            "notice=lost records=2 sender=p1:1 topic=shop first=3 last=4 reason=\"on the way",
+        ),
         (&["-o", "raw"], "lost 2 records of shop, 3..4"),
         (&["--format", "%(message)s"], "── p1 lost 2 records"),
         (&["--template", "{{ message }}"], "── p1 lost 2 records"),
@@ -183,6 +189,33 @@ fn a_loss_stands_where_the_records_are_missing_in_every_format() {
         assert_eq!(lines.len(), 4, "{text}");
         assert!(lines[1].contains(expected), "{args:?}: {text}");
     }
+}
+
+#[test]
+fn programs_are_told_who_sent_a_record_and_under_which_topic() {
+    for (args, expected) in [
+        (
+            ["-o", "json"],
+            r#""process":1,"sender":"p1:1","topic":"shop""#,
+        ),
+        (["-o", "logfmt"], " sender=p1:1 topic=shop"),
+    ] {
+        let shown = Viewed::shown(&args, &[said(1, 0, "a")]);
+        assert!(shown.contains(expected), "{shown}");
+    }
+    let own = with(1, 0, "a", &[("sender", "mine".into())]);
+    let shown = Viewed::shown(&["-o", "json"], &[own]);
+    assert!(
+        shown.contains(r#""sender":"mine","topic":"shop""#),
+        "{shown}"
+    );
+}
+
+#[test]
+fn badges_are_as_wide_as_the_widest_that_is_shown() {
+    let args = ["--reorder", "0", "--exclude", "unseen"];
+    let shown = Viewed::shown(&args, &[said(1_000_000, 0, "unseen"), said(1, 0, "a")]);
+    assert_eq!(shown, "INF p1 │ a\n");
 }
 
 #[test]

@@ -12,7 +12,7 @@ const TALL: u16 = 28;
 const WIDE: u16 = 110;
 
 /// Columns from which on the help has two columns.
-const WIDE_HELP: u16 = 76;
+const WIDE_HELP: u16 = 110;
 
 /// Where each pane stands; what is not shown has no size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

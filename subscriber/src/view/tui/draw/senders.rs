@@ -15,13 +15,13 @@ use crate::view::tui::senders::SenderRow;
 /// The columns, the most important first, and their widths.
 const COLUMNS: [(&str, usize); 5] = [
     ("rate/s", 7),
-    ("err", 6),
-    ("lost", 6),
+    ("lost", 5),
+    ("err", 5),
     ("last", 6),
     ("clock", 8),
 ];
 /// Columns that a name has at least.
-const NAME: usize = 12;
+const NAME: usize = 9;
 
 pub(super) fn draw(buffer: &mut Buffer, model: &Model, scene: &Scene) {
     let whole = scene.areas.senders;
@@ -106,11 +106,11 @@ fn sender_row(
     };
     let texts = [
         (format!("{:.1}", account.rate(now)), usual),
+        (thousands(account.lost), alarm(account.lost, theme.loss)),
         (
             thousands(account.errors),
             alarm(account.errors, theme.level(40)),
         ),
-        (thousands(account.lost), alarm(account.lost, theme.loss)),
         (last_heard(account, now), faint),
         (account.offset.map_or("-".to_owned(), clock), faint),
     ];

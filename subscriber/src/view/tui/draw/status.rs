@@ -68,10 +68,7 @@ fn state(counts: &Counts) -> String {
 
 /// What is told, the most important first.
 fn parts(counts: &Counts) -> Vec<String> {
-    let mut parts = vec![
-        format!("{} shown", thousands(counts.shown)),
-        format!("{} hidden", thousands(counts.hidden)),
-    ];
+    let mut parts = Vec::new();
     if let Some(progress) = counts.progress {
         parts.push(format!("filtering {progress}%"));
     }
@@ -81,6 +78,9 @@ fn parts(counts: &Counts) -> Vec<String> {
     if counts.lost > 0 {
         parts.push(format!("{} lost", thousands(counts.lost)));
     }
+    if counts.hidden > 0 {
+        parts.push(format!("{} hidden", thousands(counts.hidden)));
+    }
     if let Some(least) = counts.least {
         let least = logbus_schemas::Level(least).name().to_lowercase();
         parts.push(format!("≥ {least}"));
@@ -88,6 +88,7 @@ fn parts(counts: &Counts) -> Vec<String> {
     match (counts.filters, counts.are_filters_on) {
         ((_, 0), _) => {}
         ((on, all), true) => parts.push(format!("filters {on} of {all}")),
+        ((_, 1), false) => parts.push("1 filter off".to_owned()),
         ((_, all), false) => parts.push(format!("{all} filters off")),
     }
     let (solo, muted) = counts.chosen;
@@ -97,6 +98,7 @@ fn parts(counts: &Counts) -> Vec<String> {
     if muted > 0 {
         parts.push(format!("{muted} muted"));
     }
+    parts.push(format!("{} shown", thousands(counts.shown)));
     parts.push(format!("{:.1}/s", counts.rate));
     if counts.late > 0 {
         parts.push(format!("{} late", thousands(counts.late)));
