@@ -70,16 +70,6 @@ pub fn block_signals() {
     }
 }
 
-/// Has the calling thread's naps last as long as they are meant to: Linux adds up to 50 µs, so that it can
-/// wake several threads at once.
-pub fn nap_exactly() {
-    #[cfg(target_os = "linux")]
-    // SAFETY: the option takes no pointers, and is this thread's own.
-    unsafe {
-        libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong);
-    }
-}
-
 /// Asked of glibc's allocator: at most two arenas, where it makes up to eight for each processor.
 /// Records pass from thread to thread, so what one thread frees goes back to the arena of another, and
 /// with an arena for each thread all of them grow to their most by and by. To be called by a program,
