@@ -76,11 +76,14 @@ fn filters_hide_and_say_how_much_and_come_and_go() {
     terminal.wait_for("100 shown");
     // While it is typed the screen shows what it would leave.
     terminal.press("irecord 1");
-    terminal.wait_for("11 shown  89 hidden");
+    terminal.wait_for("89 hidden");
+    terminal.wait_for("11 shown");
     terminal.press("<Enter>");
-    terminal.wait_for("11 shown  89 hidden");
+    terminal.wait_for("89 hidden");
+    terminal.wait_for("11 shown");
     terminal.press("orecord 1[0-4]<Enter>");
-    terminal.wait_for("6 shown  94 hidden");
+    terminal.wait_for("94 hidden");
+    terminal.wait_for("6 shown");
     terminal.press("F");
     terminal.wait_for("100 shown");
     terminal.press("F");
@@ -89,6 +92,7 @@ fn filters_hide_and_say_how_much_and_come_and_go() {
     terminal.press(":query level >= and<Enter>");
     terminal.wait_for("column");
     terminal.press("<Esc>");
+    terminal.wait_for("? help");
     terminal.wait_for("6 shown");
     terminal.press(":reset<Enter>");
     terminal.wait_for("100 shown");
@@ -157,7 +161,8 @@ fn the_filtered_view_is_saved_and_is_a_command_line() {
     let (terminal, endpoint) = interactive(&["-e", "record 1"], 24, 120);
     let senders = publishers(3, &endpoint);
     say_in_turn(&terminal, &senders, 100);
-    terminal.wait_for("89 shown  11 hidden");
+    terminal.wait_for("11 hidden");
+    terminal.wait_for("89 shown");
     terminal.press(&format!(":save {}<Enter>", path.display()));
     terminal.wait_for("89");
     let saved = logbus_tests::wait_for_file(&path, "record 99 of all");
