@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::{
-    Attachment, Inlet, InletKind, Message, Notices, Options, OutletKind, PollSet, Rate,
+    Attachment, Inlet, InletKind, KeyPair, Message, Notices, Options, OutletKind, PollSet, Rate,
     SubscriptionEvent, open_inlet, open_outlet, wait,
 };
 
@@ -13,6 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection that has come in (rfc.zeromq.org/spec/23, NULL) as a socket of this type.
 fn peer(port: u16, socket_type: &str) -> TcpStream {
+    peer_that_adds(port, socket_type, &[])
+}
+
+/// The same, which says more of itself than that.
+fn peer_that_adds(port: u16, socket_type: &str, properties: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut greeting = vec![0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 1];
     greeting.extend(b"NULL");
@@ -23,6 +28,7 @@ fn peer(port: u16, socket_type: &str) -> TcpStream {
         b"\x05READY\x0bSocket-Type\x00\x00\x00",
         &[name.len() as u8][..],
         name,
+        properties,
     ]
     .concat();
     stream
@@ -188,6 +194,19 @@ fn who_subscribes_to_more_than_any_topic_is_long_is_cut_and_the_others_stay() {
 
 #[test]
 fn who_floods_is_cut_and_the_others_are_heard() {
+    check_flood(&[]);
+}
+
+#[test]
+fn without_keys_nobody_floods_in_the_name_of_another() {
+    let key = KeyPair::generate().unwrap().public();
+    let user = format!("0 {key}");
+    let length = (user.len() as u32).to_be_bytes();
+    check_flood(&[b"\x07User-Id", &length[..], user.as_bytes()].concat());
+}
+
+/// Both peers add this to what they say of themselves.
+fn check_flood(properties: &[u8]) {
     let options = Options {
         max_rate: Rate {
             messages: Some(10),
@@ -197,7 +216,7 @@ fn who_floods_is_cut_and_the_others_are_heard() {
     };
     let mut inlet = bound_inlet(&options);
     let port = inlet.endpoints()[0].port().unwrap();
-    let (mut calm, mut flood) = (peer(port, "PUB"), peer(port, "PUB"));
+    let [mut calm, mut flood] = [(); 2].map(|()| peer_that_adds(port, "PUB", properties));
     calm.write_all(&[0, 1, b'a']).unwrap();
     until("it is not heard", || inlet.receive().unwrap().is_some());
     let sent = 5_000;

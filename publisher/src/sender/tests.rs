@@ -103,6 +103,7 @@ impl World {
 
     fn totals(mut self) -> Totals {
         assert_eq!(self.publisher.shutdown(Duration::from_secs(30)).left, 0);
+        assert!(self.publisher.flush(Duration::ZERO), "nothing waits");
         self.receive();
         self.ledger.totals()
     }

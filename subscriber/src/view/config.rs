@@ -443,6 +443,12 @@ mod tests {
         assert!(!has_colors(&[], no_color()));
         assert!(has_colors(&["--color", "always"], no_color()));
         assert!(!has_colors(&["--color", "never"], terminal()));
+        let with_keys = || Surroundings {
+            has_keys: true,
+            ..terminal()
+        };
+        assert!(has_colors(&["--tui"], with_keys()));
+        assert!(!has_colors(&["--tui", "--color", "never"], with_keys()));
         assert!(has_colors(&[], forced()));
         assert!(!has_colors(
             &[],
